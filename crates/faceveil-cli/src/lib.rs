@@ -1,0 +1,2 @@
+//! The faceveil program.
+#![forbid(unsafe_code)]

@@ -1,0 +1,12 @@
+//! The part of faceveil that is only arithmetic: faces as boxes, the policy that turns them into
+//! regions, and the redaction of regions in a picture. No input or output, no inference engine,
+//! no randomness of its own; `no_std` with `alloc`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod face;
+pub mod geom;
+pub mod raster;
+pub mod redact;

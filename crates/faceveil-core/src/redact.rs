@@ -1,0 +1,1 @@
+//! Hiding regions of a picture.

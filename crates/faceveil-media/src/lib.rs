@@ -1,0 +1,2 @@
+//! Photos in and out: decoding, orientation, metadata, safe writing.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Hide faces in photos on your own machine.
+#![forbid(unsafe_code)]
