@@ -1,1 +1,0 @@
-//! Hiding regions of a picture.
