@@ -6,20 +6,25 @@ use super::grid::{Axis, Grid, View};
 use super::sample::{Pixel, Sample};
 use crate::geom::Rect;
 
-/// Grid cells for one sigma: fine enough that the result is a Gaussian to about 1 grey level of 255.
+/// Grid cells for one sigma: fine enough that the result is a Gaussian to about 1 grey level of
+/// 255, except for a few levels near the window's edge.
 const CELLS_PER_SIGMA: f64 = 4.0;
 
 /// No side of the grid has more cells, which bounds time and memory; beyond it the blur is stronger
 /// than asked for.
-const MOST_CELLS: usize = 1024;
+const MOST_CELLS: u32 = 1024;
 
 /// The window's pixels blurred with `sigma` pixels (at least 1), edges repeated, as a grid to be
 /// enlarged smoothly.
 pub(super) fn grid<T: Sample>(view: &View<T>, window: Rect, sigma: f64) -> Grid {
     let sigma = sigma.max(1.0);
+    // Whole pixels, so that each cell's mean belongs to the cell's middle.
     let axis = |from: i32, to: i32| {
-        let cells = f64::from(to - from) / (sigma / CELLS_PER_SIGMA).max(1.0);
-        Axis::new(from.into(), to.into(), (libm::ceil(cells) as usize).min(MOST_CELLS))
+        let side = from.abs_diff(to);
+        let length = ((sigma / CELLS_PER_SIGMA) as u32).max(side.div_ceil(MOST_CELLS)).max(1);
+        let count = side.div_ceil(length);
+        let end = f64::from(from) + f64::from(count) * f64::from(length);
+        Axis::new(from.into(), end, count as usize)
     };
     let (columns, rows) = (axis(window.left, window.right), axis(window.top, window.bottom));
     let mut grid = Grid::means(view, window, (columns, rows), 1);
@@ -58,6 +63,57 @@ fn smooth(cells: &mut [Pixel], count: usize, stride: usize, kernel: &[f32]) {
                 }
             }
             cells[start + i * stride] = sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::grid::{Brush, Enlarge};
+    use super::*;
+
+    /// A Gaussian blur of `picture` by its definition, edges repeated.
+    fn slow(picture: &[u8], width: i32, height: i32, sigma: f64) -> Vec<f64> {
+        let reach = libm::ceil(4.0 * sigma) as i32;
+        let weight = |d: i32| libm::exp(-f64::from(d * d) / (2.0 * sigma * sigma));
+        let total: f64 = (-reach..=reach).map(weight).sum();
+        let pass = |from: &dyn Fn(i32, i32) -> f64| -> Vec<f64> {
+            let pixels = (0..width * height).map(|i| (i % width, i / width));
+            pixels.map(|(x, y)| (-reach..=reach).map(|d| weight(d) / total * from(x + d, y)).sum()).collect()
+        };
+        let at = |x: i32, y: i32| (y * width + x.clamp(0, width - 1)) as usize;
+        let rows = pass(&|x, y| f64::from(picture[at(x, y)]));
+        let turned = |x: i32, y: i32| rows[(x.clamp(0, height - 1) * width + y) as usize];
+        let pixels = (0..width * height).map(|i| (i % width, i / width));
+        pixels.map(|(x, y)| (-reach..=reach).map(|d| weight(d) / total * turned(y + d, x)).sum()).collect()
+    }
+
+    #[test]
+    fn blur_is_the_gaussian_to_about_a_grey_level() {
+        let (width, height) = (60, 44);
+        // Hard edges, and detail at every scale.
+        let shade = |x: i32, y: i32| 120 * i32::from(x > 25) + 60 * i32::from(y > 30) + (x * y) % 70;
+        let mut picture: Vec<u8> = (0..width * height).map(|i| shade(i % width, i / width) as u8).collect();
+        let window = Rect { left: 0, top: 0, right: width, bottom: height };
+        for (sigma, bound) in [(1.5, 3.0), (4.0, 1.5), (6.0, 1.5), (11.0, 1.5), (20.0, 1.5)] {
+            let want = slow(&picture, width, height, sigma);
+            let view = View { samples: &mut picture, width: width as usize, channels: 1 };
+            let grid = grid(&view, window, sigma);
+            let mut brush = Brush::new(grid, Enlarge::Smooth, 0, width);
+            let mut line = alloc::vec![0u8; width as usize];
+            for y in 0..height {
+                brush.draw(y, &(0..width as usize), 1, &mut line);
+                for (x, &got) in line.iter().enumerate() {
+                    let want = want[y as usize * width as usize + x];
+                    // The edge that is repeated is a cell's mean here, one pixel there.
+                    let edge = (x as i32).min(y).min(width - 1 - x as i32).min(height - 1 - y);
+                    let bound = if f64::from(edge) < 1.5 * sigma { 6.0 } else { bound };
+                    assert!(
+                        (f64::from(got) - want).abs() < bound,
+                        "sigma {sigma} ({x}, {y}): {got} for {want}"
+                    );
+                }
+            }
         }
     }
 }

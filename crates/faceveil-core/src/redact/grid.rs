@@ -250,3 +250,74 @@ fn fill<T: Sample, const N: usize>(curve: &[[f32; 3]; MOST_CHANNELS], places: &[
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An 11×9 picture of two channels without any pattern.
+    fn picture() -> Vec<u8> {
+        (0..11 * 9 * 2).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+    }
+
+    #[test]
+    fn means_are_those_of_the_slow_way() {
+        let mut samples = picture();
+        let (columns, rows) = (Axis::new(-2.0, 10.5, 3), Axis::new(1.0, 8.0, 2));
+        let source = Rect { left: 0, top: 1, right: 11, bottom: 8 };
+        let view = View { samples: &mut samples, width: 11, channels: 2 };
+        let grid = Grid::means(&view, source, (columns, rows), 1);
+        for (index, got) in grid.cells.iter().enumerate() {
+            let (mut sum, mut count) = ([0.0; 2], 0.0);
+            for (y, x) in (1..8).flat_map(|y| (0..11).map(move |x| (y, x))) {
+                let column = (((x as f32 + 2.5) / (12.5 / 3.0)) as usize).min(2);
+                if (index % 3, index / 3) == (column, ((y as f32 - 0.5) / 3.5) as usize) {
+                    let at = (y * 11 + x) * 2;
+                    sum = [sum[0] + f32::from(view.samples[at]), sum[1] + f32::from(view.samples[at + 1])];
+                    count += 255.0;
+                }
+            }
+            for (sum, got) in sum.iter().zip(got) {
+                assert!((sum / count - got).abs() < 1e-5, "cell {index}: {got} for {}", sum / count);
+            }
+        }
+    }
+
+    #[test]
+    fn small_cells_take_the_mean_of_all() {
+        let mut samples = [0u16; 40];
+        samples[39] = 40_000;
+        let view = View { samples: &mut samples, width: 40, channels: 1 };
+        let source = Rect { left: 0, top: 0, right: 40, bottom: 1 };
+        let axes = (Axis::new(0.0, 41.0, 2), Axis::new(0.0, 1.0, 1));
+        let all = 1000.0 / 65535.0;
+        for (fewest, want) in [(16, [0.0, 40_000.0 / 65535.0 / 20.0]), (21, [all, all])] {
+            let grid = Grid::means(&view, source, axes, fewest);
+            for (cell, want) in grid.cells.iter().zip(want) {
+                assert!((cell[0] - want).abs() < 1e-6, "fewest {fewest}: {cell:?} for {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn smooth_enlarging_is_the_quadratic_b_spline() {
+        let (columns, rows) = (Axis::new(2.0, 22.0, 4), Axis::new(0.0, 1.0, 1));
+        let values = [0.1f32, 0.9, 0.4, 0.4];
+        let cells = values.iter().map(|&v| [v; 4]).collect();
+        let mut brush = Brush::new(Grid { columns, rows, cells }, Enlarge::Smooth, 0, 25);
+        let mut line = [0u16; 25];
+        brush.draw(0, &(0..25), 1, &mut line);
+        // The spline's basis function, by its definition.
+        let basis = |d: f32| match d.abs() {
+            d if d < 0.5 => 0.75 - d * d,
+            d if d < 1.5 => (1.5 - d) * (1.5 - d) / 2.0,
+            _ => 0.0,
+        };
+        for (x, &got) in line.iter().enumerate() {
+            let place = ((x as f32 + 0.5 - 2.0) / 5.0).clamp(0.0, 4.0) - 0.5;
+            let want: f32 =
+                (-2..6).map(|i: i32| values[i.clamp(0, 3) as usize] * basis(place - i as f32)).sum();
+            assert!((f32::from(got) - want * 65535.0).abs() < 2.0, "x {x}: {got} for {}", want * 65535.0);
+        }
+    }
+}

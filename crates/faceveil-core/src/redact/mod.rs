@@ -8,9 +8,9 @@
 //! # What can remain under a veil
 //!
 //! [`Style::Veil`] knows a face only by these numbers: the mean luma of at most 4×4 cells of the frame,
-//! and two mean chroma values of each of its quarters. A value is clamped to a range `A`, gets noise
-//! that is uniform over a width `W`, and is rounded to one of `L` levels. What the result tells about
-//! the original is at most, in bits a value, the smaller of
+//! and the two mean chroma values of its middle. A value is clamped to a range `A`, gets noise that is
+//! uniform over a width `W`, and is rounded to one of `L` levels. What the result tells about the
+//! original is at most, in bits a value, the smaller of
 //!
 //! - `log2(L)`, because it has no more than `L` states;
 //! - `log2(1 + A / W)`: the noisy value lies in a range of `A + W`, so its differential entropy is at
@@ -22,7 +22,7 @@
 //! | value | number | `A` | `W` | `L` | bits each | bits in all |
 //! |---|---|---|---|---|---|---|
 //! | luma | 16 | 1 | 1/6 | 7 | 2.81 | 44.9 |
-//! | chroma | 2 × 4 | 0.48 | 0.08 | 7 | 2.81 | 22.5 |
+//! | chroma | 2 | 0.48 | 0.04 | 13 | 3.70 | 7.4 |
 //!
 //! So a frame shows at most [`VEIL_BITS`] bits, a grey one 45. This is a ceiling for any picture
 //! whatever, reached by none: neighbouring cells of a face are alike, and on a frame of 1.5 times the

@@ -12,7 +12,7 @@ use crate::raster::Color;
 
 /// The most that a veiled frame can tell about the original, in bits, rounded up: see the
 /// [module's documentation](super).
-pub const VEIL_BITS: u32 = 68;
+pub const VEIL_BITS: u32 = 53;
 
 /// The most cells across a frame that [`Style::Pixelate`] allows. More than 4 show too much already.
 pub const MOST_MOSAIC_CELLS: u8 = 8;
