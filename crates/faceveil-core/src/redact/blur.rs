@@ -92,7 +92,9 @@ mod tests {
     fn blur_is_the_gaussian_to_about_a_grey_level() {
         let (width, height) = (60, 44);
         // Hard edges, and detail at every scale.
-        let shade = |x: i32, y: i32| 120 * i32::from(x > 25) + 60 * i32::from(y > 30) + (x * y) % 70;
+        let shade = |x: i32, y: i32| {
+            120 * i32::from(x > 25) + 60 * i32::from(y > 30) + (x * x + 3 * x * y + 5 * y) % 70
+        };
         let mut picture: Vec<u8> = (0..width * height).map(|i| shade(i % width, i / width) as u8).collect();
         let window = Rect { left: 0, top: 0, right: width, bottom: height };
         for (sigma, bound) in [(1.5, 3.0), (4.0, 1.5), (6.0, 1.5), (11.0, 1.5), (20.0, 1.5)] {
