@@ -1,2 +1,77 @@
 //! Photos in and out: decoding, orientation, metadata, safe writing.
+//!
+//! [`decode`] looks at the content, never at the name, and either gives the whole picture or an
+//! error: a truncated or damaged file never becomes a half-grey picture. [`encode`] builds a new
+//! file from the samples, so nothing of the old file but its colour description can be in it.
+//! [`inspect()`] lists what a file is made of. [`files`] reads and writes without surprises.
+//!
+//! This crate is not for video, for finding faces or for changing pixels.
+//!
+//! # Memory
+//! A decoded copy is `width * height * 3` bytes here. Besides the file itself, decoding holds at
+//! its peak 1 copy for a baseline JPEG whose scan interleaves all components, `1 + 2 * f` copies
+//! for a progressive or non-interleaved one (its coefficients of 16 bits; `f` is 1 for 4:4:4, 2/3
+//! for 4:2:2, 1/2 for 4:2:0), 1 for an 8-bit PNG, 2 for 16-bit RGB, 2.4 for WebP. An EXIF
+//! orientation of 5 to 8 (sides swapped) holds 2 copies for a moment, the others none more.
+//! Encoding a progressive JPEG holds `1 + 2 * f` copies beside the file.
 #![forbid(unsafe_code)]
+
+mod colour;
+mod error;
+mod exif;
+pub mod files;
+mod format;
+mod icc;
+mod inspect;
+mod jpeg;
+mod orientation;
+mod photo;
+mod png;
+mod webp;
+
+pub use error::{DecodeError, EncodeError};
+pub use format::Format;
+pub use inspect::{Part, inspect};
+pub use photo::{
+    EncodeOptions, JpegCoding, JpegComponent, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source,
+    WebPCoding,
+};
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Decodes a photo and turns it upright.
+///
+/// # Errors
+/// [`DecodeError`] for anything but a whole, undamaged JPEG, PNG or WebP picture of at most
+/// [`Limits::max_pixels`]. Bytes after the picture's end are ignored.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
+    let format = format::sniff(bytes)?;
+    let read = || match format {
+        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Png => png::decode(bytes, limits),
+        Format::WebP => webp::decode(bytes, limits),
+    };
+    // The decoders are other people's code: a bug of theirs costs this photo, never the batch.
+    let photo = catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(DecodeError::Panicked { format }))?;
+    Ok(photo)
+}
+
+/// Encodes a photo afresh from its samples.
+///
+/// A JPEG source stays at its own quantisation tables, sampling and progressive mode when written
+/// as JPEG. PNG and WebP are lossless: a WebP that came in lossy usually grows several times. Into
+/// another format, JPEG is written at quality 92 without chroma subsampling, opacity is composited
+/// on white, 16 bits become 8 for JPEG and WebP, and CMYK becomes RGB for PNG and WebP.
+///
+/// # Errors
+/// [`EncodeError`] if the picture is too large for the format, or an encoder fails.
+pub fn encode(photo: &Photo, options: &EncodeOptions) -> Result<Vec<u8>, EncodeError> {
+    let format = options.format.unwrap_or_else(|| photo.source.format());
+    let exif = if options.keep_safe_metadata { exif::write(&photo.safe) } else { None };
+    let write = || match format {
+        Format::Jpeg => jpeg::encode(photo, exif.as_deref()),
+        Format::Png => png::encode(photo, exif.as_deref()),
+        Format::WebP => webp::encode(photo, exif.as_deref()),
+    };
+    catch_unwind(AssertUnwindSafe(write)).unwrap_or(Err(EncodeError::Panicked { format }))
+}

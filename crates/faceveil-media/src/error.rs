@@ -1,0 +1,111 @@
+//! What can go wrong with a photo, in numbers.
+
+use crate::Format;
+
+/// Why a photo was not decoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No bytes at all.
+    #[error("the file is empty")]
+    Empty,
+    /// Something recognisable that is not JPEG, PNG or WebP.
+    #[error("this looks like {looks_like}; only JPEG, PNG and WebP photos can be read")]
+    OtherFormat {
+        /// What it looks like, with its article.
+        looks_like: &'static str,
+    },
+    /// Nothing recognisable.
+    #[error("not a photo that can be read (JPEG, PNG or WebP)")]
+    Unrecognised,
+    /// The header promises more pixels than allowed.
+    #[error("{width}×{height} pixels are more than the limit of {limit}")]
+    TooManyPixels {
+        /// Width in pixels, as stored.
+        width: u32,
+        /// Height in pixels, as stored.
+        height: u32,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// More than one frame.
+    #[error("an animated {}; only still pictures can be read", .format.name())]
+    Animated {
+        /// The format.
+        format: Format,
+    },
+    /// A valid file that uses something this crate does not read.
+    #[error("a {} with {feature}, which is not supported", .format.name())]
+    UnsupportedFeature {
+        /// The format.
+        format: Format,
+        /// What it uses.
+        feature: &'static str,
+    },
+    /// The file ends too early.
+    #[error("truncated {}: {wanted} beyond its {len} bytes", .format.name())]
+    Truncated {
+        /// The format.
+        format: Format,
+        /// What was to follow.
+        wanted: &'static str,
+        /// How many bytes there are.
+        len: usize,
+    },
+    /// The file contradicts its format.
+    #[error("damaged {}: {what} near byte {offset}", .format.name())]
+    Damaged {
+        /// The format.
+        format: Format,
+        /// What is wrong.
+        what: &'static str,
+        /// Where, counted from the file's start.
+        offset: usize,
+    },
+    /// The format's decoder refused the file.
+    #[error("damaged {}: {message}", .format.name())]
+    Decoder {
+        /// The format.
+        format: Format,
+        /// The decoder's own words.
+        message: String,
+    },
+    /// The format's decoder panicked, which is a bug.
+    #[error("the {} decoder crashed on this file", .format.name())]
+    Panicked {
+        /// The format.
+        format: Format,
+    },
+}
+
+/// Why a photo was not encoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A side is longer than the format can say.
+    #[error("{width}×{height} pixels: a {} can have {limit} a side at most", .format.name())]
+    TooLarge {
+        /// The format.
+        format: Format,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Pixels a side at most.
+        limit: u32,
+    },
+    /// The encoder failed.
+    #[error("{} encoder: {message}", .format.name())]
+    Encoder {
+        /// The format.
+        format: Format,
+        /// The encoder's own words.
+        message: String,
+    },
+    /// The encoder panicked, which is a bug.
+    #[error("the {} encoder crashed", .format.name())]
+    Panicked {
+        /// The format.
+        format: Format,
+    },
+}

@@ -1,0 +1,144 @@
+//! Which format some bytes are in.
+
+use crate::DecodeError;
+use std::ffi::OsStr;
+
+/// A format of photos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// JPEG, ITU-T T.81.
+    Jpeg,
+    /// PNG, ISO/IEC 15948.
+    Png,
+    /// WebP, RFC 9649.
+    WebP,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
+
+    /// Its usual name: `JPEG`, `PNG`, `WebP`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+        }
+    }
+
+    /// The format a file name's extension (without the dot, in any case) stands for.
+    pub fn from_extension(extension: &OsStr) -> Option<Self> {
+        let extension = extension.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "jpg" | "jpeg" | "jpe" | "jfif" => Some(Self::Jpeg),
+            "png" => Some(Self::Png),
+            "webp" => Some(Self::WebP),
+            _ => None,
+        }
+    }
+}
+
+/// The format by its first bytes.
+pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    if bytes.is_empty() {
+        Err(DecodeError::Empty)
+    } else if starts(b"\xFF\xD8\xFF") {
+        Ok(Format::Jpeg)
+    } else if starts(b"\x89PNG\r\n\x1a\n") {
+        Ok(Format::Png)
+    } else if starts(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        Ok(Format::WebP)
+    } else {
+        Err(match other(bytes) {
+            Some(looks_like) => DecodeError::OtherFormat { looks_like },
+            None => DecodeError::Unrecognised,
+        })
+    }
+}
+
+/// Names what is not a photo we read, as far as its first bytes tell.
+fn other(bytes: &[u8]) -> Option<&'static str> {
+    const MAGICS: [(&[u8], &str); 22] = [
+        (b"GIF87a", "a GIF picture"),
+        (b"GIF89a", "a GIF picture"),
+        (b"II*\0", "a TIFF or raw picture"),
+        (b"MM\0*", "a TIFF or raw picture"),
+        (b"II+\0", "a BigTIFF picture"),
+        (b"MM\0+", "a BigTIFF picture"),
+        (b"BM", "a BMP picture"),
+        (b"\0\0\x01\0", "an icon (ICO)"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+        (b"\xFF\x0A", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+        (b"\xFF\x4F\xFF\x51", "a JPEG 2000 picture"),
+        (b"8BPS", "a Photoshop document"),
+        (b"qoif", "a QOI picture"),
+        (b"%PDF-", "a PDF document"),
+        (b"PK\x03\x04", "a ZIP archive or office document"),
+        (b"\x1f\x8b", "gzip data"),
+        (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+        (b"RIFF", "an AVI video or WAV sound"),
+        (b"\x7fELF", "a program"),
+        (b"<svg", "an SVG drawing"),
+        (b"\0\0\x01\xba", "an MPEG video"),
+    ];
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return Some(match bytes.get(8..12) {
+            Some(b"avif" | b"avis") => "an AVIF picture",
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => "a HEIC picture",
+            Some(b"crx ") => "a Canon raw picture",
+            _ => "an MP4 or QuickTime video",
+        });
+    }
+    if let Some((_, name)) = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Some(name);
+    }
+    let head = &bytes[..bytes.len().min(512)];
+    if head.iter().all(|&b| b == 0) {
+        return Some("nothing but zero bytes");
+    }
+    let text = |b: &u8| b.is_ascii_graphic() || b.is_ascii_whitespace();
+    head.iter().all(text).then_some("text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_photo_is_named() {
+        let cases: [(&[u8], &str); 10] = [
+            (b"GIF89a\x01\0", "a GIF picture"),
+            (b"II*\0\x08\0\0\0", "a TIFF or raw picture"),
+            (b"BM\x36\0", "a BMP picture"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture"),
+            (b"\0\0\0\x18ftypisom\0\0\0\0", "an MP4 or QuickTime video"),
+            (b"%PDF-1.7", "a PDF document"),
+            (b"RIFF\x10\0\0\0AVI LIST", "an AVI video or WAV sound"),
+            (b"hello, world\n", "text"),
+            (&[0; 600], "nothing but zero bytes"),
+        ];
+        for (bytes, looks_like) in cases {
+            assert_eq!(sniff(bytes), Err(DecodeError::OtherFormat { looks_like }), "{looks_like}");
+        }
+        assert_eq!(sniff(b""), Err(DecodeError::Empty));
+        assert_eq!(sniff(b"\x01\x80\x02"), Err(DecodeError::Unrecognised));
+    }
+
+    #[test]
+    fn extensions_in_any_case() {
+        for (extension, want) in [
+            ("JPG", Some(Format::Jpeg)),
+            ("jpeg", Some(Format::Jpeg)),
+            ("Png", Some(Format::Png)),
+            ("webp", Some(Format::WebP)),
+            ("gif", None),
+            ("", None),
+        ] {
+            assert_eq!(Format::from_extension(OsStr::new(extension)), want, "{extension:?}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! JPEG in and out.
+
+mod decode;
+mod encode;
+mod entropy;
+mod header;
+mod huffman;
+
+pub(crate) use decode::decode;
+pub(crate) use encode::encode;

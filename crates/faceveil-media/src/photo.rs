@@ -1,0 +1,149 @@
+//! A decoded photo and how its file was coded.
+
+use crate::Format;
+use faceveil_core::raster::Raster;
+
+/// How large a photo may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels at most, by the header, checked before the picture's memory is taken.
+    pub max_pixels: u64,
+    /// Bytes of the file at most.
+    pub max_file_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 200 megapixels, 1 GiB.
+    fn default() -> Self {
+        Self { max_pixels: 200_000_000, max_file_bytes: 1 << 30 }
+    }
+}
+
+impl Limits {
+    /// # Errors
+    /// [`crate::DecodeError::TooManyPixels`] if the picture is larger than allowed.
+    pub(crate) fn check(&self, width: u32, height: u32) -> Result<(), crate::DecodeError> {
+        let limit = self.max_pixels;
+        if u64::from(width) * u64::from(height) > limit {
+            return Err(crate::DecodeError::TooManyPixels { width, height, limit });
+        }
+        Ok(())
+    }
+}
+
+/// A photo in memory, upright.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photo {
+    /// The picture, with the file's EXIF orientation already applied.
+    pub raster: Raster,
+    /// The colour profile, if the file had a sound one of at most 16 MiB.
+    pub icc: Option<Vec<u8>>,
+    /// The little metadata that may be kept.
+    pub safe: SafeMetadata,
+    /// How the file was coded.
+    pub source: Source,
+}
+
+/// The metadata that says nothing of who or where: when, and with what kind of camera.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SafeMetadata {
+    /// `YYYY:MM:DD HH:MM:SS`, local time: EXIF DateTimeOriginal, else DateTime.
+    pub capture_time: Option<String>,
+    /// The camera's maker, 1 to 64 printable ASCII characters.
+    pub make: Option<String>,
+    /// The camera's model, 1 to 64 printable ASCII characters.
+    pub model: Option<String>,
+}
+
+/// What [`crate::encode`] writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// The format; `None` is the source's.
+    pub format: Option<Format>,
+    /// Whether to write [`SafeMetadata`] into a fresh EXIF block.
+    pub keep_safe_metadata: bool,
+}
+
+/// How a photo's file was coded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// A JPEG.
+    Jpeg(JpegCoding),
+    /// A PNG.
+    Png(PngCoding),
+    /// A WebP.
+    WebP(WebPCoding),
+}
+
+impl Source {
+    /// The file's format.
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Jpeg(_) => Format::Jpeg,
+            Self::Png(_) => Format::Png,
+            Self::WebP(_) => Format::WebP,
+        }
+    }
+}
+
+/// How a JPEG was coded, as seen in the upright picture: where the orientation swaps the sides,
+/// tables are transposed and sampling factors swapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JpegCoding {
+    /// 1 (grey), 3 (YCbCr or RGB) or 4 (CMYK or YCCK).
+    pub components: Vec<JpegComponent>,
+    /// Progressive rather than sequential.
+    pub progressive: bool,
+    /// The colour transform of the Adobe segment (0 none, 1 YCbCr, 2 YCCK), if there is one.
+    pub adobe_transform: Option<u8>,
+    /// Whether the first three of several components are luma and chroma.
+    pub luma_chroma: bool,
+}
+
+/// One component of a JPEG.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JpegComponent {
+    /// Identifier in the file.
+    pub id: u8,
+    /// Horizontal sampling factor, `1..=4`.
+    pub horizontal: u8,
+    /// Vertical sampling factor, `1..=4`.
+    pub vertical: u8,
+    /// Quantisation table, row by row (not zig-zag), `1..=65535` each.
+    pub table: [u16; 64],
+}
+
+/// How a PNG was coded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PngCoding {
+    /// Bits a sample (a palette index counts as one): 1, 2, 4, 8 or 16.
+    pub bit_depth: u8,
+    /// Samples are palette indices.
+    pub palette: bool,
+    /// Stored in seven passes.
+    pub interlaced: bool,
+    /// What says how the samples are to be shown, beside a profile.
+    pub colour: PngColour,
+}
+
+/// The colour chunks of a PNG, as stored. They hold fixed numbers, no text, and without them the
+/// samples would be shown in other colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PngColour {
+    /// `sRGB`: rendering intent.
+    pub srgb: Option<[u8; 1]>,
+    /// `gAMA`: image gamma.
+    pub gama: Option<[u8; 4]>,
+    /// `cHRM`: white point and primaries.
+    pub chrm: Option<[u8; 32]>,
+    /// `cICP`: coding-independent code points.
+    pub cicp: Option<[u8; 4]>,
+}
+
+/// How a WebP was coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebPCoding {
+    /// Lossy (VP8) rather than lossless (VP8L).
+    pub lossy: bool,
+}
