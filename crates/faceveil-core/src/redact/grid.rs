@@ -133,7 +133,7 @@ impl Grid {
 /// Sums and counts to means as shares.
 fn divide<T: Sample>(sums: &[([u64; MOST_CHANNELS], u64)], fewest: u64) -> Vec<Pixel> {
     let mean = |(sum, count): ([u64; MOST_CHANNELS], u64)| {
-        sum.map(|sum| (sum as f64 / (count.max(1) as f64 * f64::from(T::MAX))) as f32)
+        sum.map(|sum| (sum as f64 / (count.max(1) as f64 * f64::from(T::FULL))) as f32)
     };
     let all = sums.iter().fold(([0; MOST_CHANNELS], 0), |(mut total, n), (sum, count)| {
         total.iter_mut().zip(sum).for_each(|(total, sum)| *total += sum);
@@ -208,7 +208,7 @@ impl Brush {
         }
     }
 
-    /// Sets the controls of row `y`, in samples and moved by the half for rounding.
+    /// Sets the controls of row `y`, in samples.
     fn blend_rows<T: Sample>(&mut self, y: i32) {
         let (row, t) = self.grid.rows.locate(y);
         let weights = match self.enlarge {
@@ -221,7 +221,7 @@ impl Brush {
             for (channel, control) in control.iter_mut().enumerate() {
                 let share =
                     weights[0] * above[channel] + weights[1] * here[channel] + weights[2] * below[channel];
-                *control = share * T::MAX + 0.5;
+                *control = share * T::FULL;
             }
         }
     }
@@ -246,7 +246,7 @@ fn fill<T: Sample, const N: usize>(curve: &[[f32; 3]; MOST_CHANNELS], places: &[
     let curve: [[f32; 3]; N] = core::array::from_fn(|channel| curve[channel]);
     for (pixel, &t) in line.chunks_exact_mut(N).zip(places) {
         for (sample, [constant, linear, square]) in pixel.iter_mut().zip(&curve) {
-            *sample = T::floor(constant + t * (linear + t * square));
+            *sample = T::nearest(constant + t * (linear + t * square));
         }
     }
 }

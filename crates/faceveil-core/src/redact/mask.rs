@@ -3,6 +3,7 @@
 //! The part of a convex shape between two heights is convex, so the columns that it touches in a row
 //! of pixels are one run, whose ends have a closed form: see [`Oval::span`].
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -124,7 +125,7 @@ fn merge(runs: &mut Vec<Range<usize>>) {
 
 /// One shape, prepared for asking row by row.
 enum Outline {
-    Oval { core: Oval, inner: Axes, outer: Oval, outer_axes: Axes, feather: f64 },
+    Oval { core: Oval, outer: Oval, ring: Box<[Axes; 2]>, feather: f64 },
     Slab { core: Rect, rect: [f64; 4], feather: f64 },
 }
 
@@ -134,9 +135,8 @@ impl Outline {
         match shape {
             Shape::Ellipse(e) => Self::Oval {
                 core: Oval::new(e, 0.0),
-                inner: Axes::new(e, HALF_PIXEL),
                 outer: Oval::new(e, HALF_PIXEL + feather),
-                outer_axes: Axes::new(e, HALF_PIXEL + feather),
+                ring: Box::new([HALF_PIXEL, HALF_PIXEL + feather].map(|by| Axes::new(e, by))),
                 feather,
             },
             Shape::Box(r) => Self::Slab {
@@ -204,10 +204,11 @@ impl Outline {
     fn opacity(&self, x: i32, y: i32) -> f64 {
         let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
         let share = match self {
-            Self::Oval { inner, outer_axes, .. } => {
+            Self::Oval { ring, .. } => {
                 // 1 on the inner ellipse, 0 on the outer one. A point on the ellipse whose radii are
                 // longer by t lies at most t from the shape, so the feather never reaches too far.
-                let (past, left) = (inner.norm(x, y) - 1.0, 1.0 - outer_axes.norm(x, y));
+                let [inner, outer] = &**ring;
+                let (past, left) = (inner.norm(x, y) - 1.0, 1.0 - outer.norm(x, y));
                 if past <= 0.0 { 1.0 } else { left.max(0.0) / (left.max(0.0) + past) }
             }
             Self::Slab { rect: [left, top, right, bottom], feather, .. } => {
@@ -245,7 +246,7 @@ struct Oval {
 impl Oval {
     /// `e` with both radii longer by `by`.
     fn new(e: &Ellipse, by: f64) -> Self {
-        let Axes { x, y, sin, cos, a, b } = Axes::new(e, by);
+        let Axes { x, y, sin, cos, a, b, .. } = Axes::new(e, by);
         // The ellipse is the unit disc under M = R·diag(a, b); these are the entries of M·Mᵀ.
         let xx = a * a * cos * cos + b * b * sin * sin;
         let yy = a * a * sin * sin + b * b * cos * cos;
@@ -284,26 +285,25 @@ struct Axes {
     cos: f64,
     a: f64,
     b: f64,
+    /// The point `(x, y)` from the middle is `(u·(x, y), v·(x, y))` where the ellipse is the unit circle.
+    u: (f64, f64),
+    v: (f64, f64),
 }
 
 impl Axes {
     /// `e` with both radii longer by `by`.
     fn new(e: &Ellipse, by: f64) -> Self {
         let (sin, cos) = libm::sincos(f64::from(e.angle));
-        Self {
-            x: f64::from(e.centre.x),
-            y: f64::from(e.centre.y),
-            sin,
-            cos,
-            a: f64::from(e.radius_x).max(SLACK) + by,
-            b: f64::from(e.radius_y).max(SLACK) + by,
-        }
+        let a = f64::from(e.radius_x).max(SLACK) + by;
+        let b = f64::from(e.radius_y).max(SLACK) + by;
+        let (x, y) = (f64::from(e.centre.x), f64::from(e.centre.y));
+        Self { x, y, sin, cos, a, b, u: (cos / a, sin / a), v: (-sin / b, cos / b) }
     }
 
     /// 1 on the ellipse, 0 at its middle, linear in between.
     fn norm(&self, x: f64, y: f64) -> f64 {
         let (x, y) = (x - self.x, y - self.y);
-        let (u, v) = ((x * self.cos + y * self.sin) / self.a, (y * self.cos - x * self.sin) / self.b);
+        let (u, v) = (x * self.u.0 + y * self.u.1, x * self.v.0 + y * self.v.1);
         libm::sqrt(u * u + v * v)
     }
 }

@@ -118,7 +118,7 @@ impl Sticker {
             let rgb = [red, green, blue].map(|v| (v / opacity).min(1.0));
             let over: [f32; MOST_CHANNELS] = from_rgb(color, rgb);
             for (sample, over) in line[column * channels..][..channels].iter_mut().zip(over) {
-                *sample = T::mix(*sample, T::floor(over * T::MAX + 0.5), opacity.min(1.0));
+                *sample = T::mix(*sample, T::nearest(over * T::FULL), opacity.min(1.0));
             }
         }
     }

@@ -11,44 +11,51 @@ pub(super) type Pixel = [f32; MOST_CHANNELS];
 /// A sample of a raster.
 pub(super) trait Sample: Copy + Default {
     /// The largest sample.
-    const MAX: f32;
+    const FULL: f32;
 
     /// For sums.
     fn widen(self) -> u32;
 
-    /// The sample nearest to `value - 0.5`, for a value that is already moved by the rounding half;
-    /// out of range gives the nearest end.
-    fn floor(value: f32) -> Self;
+    /// The sample nearest to `value`, ties to even.
+    fn nearest(value: f32) -> Self;
 
-    /// `from` and `to` mixed, `share` of `to`, rounded.
+    /// `from` and `to` mixed, `share` of `to`.
     fn mix(from: Self, to: Self, share: f32) -> Self {
         let (from, to) = (from.widen() as f32, to.widen() as f32);
-        Self::floor(from + (to - from) * share + 0.5)
+        Self::nearest(from + (to - from) * share)
     }
 }
 
 impl Sample for u8 {
-    const MAX: f32 = 255.0;
+    const FULL: f32 = 255.0;
 
     fn widen(self) -> u32 {
         self.into()
     }
 
-    fn floor(value: f32) -> Self {
-        value as Self
+    fn nearest(value: f32) -> Self {
+        nearest(value, Self::FULL) as Self
     }
 }
 
 impl Sample for u16 {
-    const MAX: f32 = 65535.0;
+    const FULL: f32 = 65535.0;
 
     fn widen(self) -> u32 {
         self.into()
     }
 
-    fn floor(value: f32) -> Self {
-        value as Self
+    fn nearest(value: f32) -> Self {
+        nearest(value, Self::FULL) as Self
     }
+}
+
+/// `value` clamped to `0.0..=max` (below 2^23) and rounded. `as` would check each value for NaN and
+/// range, which costs several times as much in the inner loops; here the addition leaves the rounded
+/// number in the lowest bits.
+fn nearest(value: f32, max: f32) -> u32 {
+    const SHIFT: f32 = 8_388_608.0;
+    (value.max(0.0).min(max) + SHIFT).to_bits() - SHIFT.to_bits()
 }
 
 /// The luma of ITU-R BT.601 of RGB shares.
@@ -103,9 +110,16 @@ mod tests {
     }
 
     #[test]
-    fn floor_saturates() {
-        assert_eq!((u8::floor(-3.0), u8::floor(255.99), u8::floor(300.0)), (0, 255, 255));
-        assert_eq!(u16::floor(65536.2), 65535);
+    fn nearest_rounds_and_saturates() {
+        for (value, want) in
+            [(-3.0, 0), (0.49, 0), (0.51, 1), (127.4, 127), (254.6, 255), (255.99, 255), (300.0, 255)]
+        {
+            assert_eq!(u8::nearest(value), want, "{value}");
+        }
+        assert_eq!((u16::nearest(65535.4), u16::nearest(1e9), u16::nearest(f32::NAN)), (65535, 65535, 0));
+        for v in 0..=u16::MAX {
+            assert_eq!(u16::nearest(v.into()), v);
+        }
     }
 
     #[test]
