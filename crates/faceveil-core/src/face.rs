@@ -18,6 +18,8 @@ pub struct Face {
     pub score: f32,
     /// Eyes, nose, mouth corners.
     pub landmarks: Option<Landmarks>,
+    /// The box of a second detector that found the same face.
+    pub second: Option<RectF>,
 }
 
 /// Finds faces in 8-bit RGB pictures of any size.

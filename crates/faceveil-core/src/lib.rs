@@ -7,6 +7,9 @@
 extern crate alloc;
 
 pub mod face;
+pub mod fusion;
 pub mod geom;
+pub mod nms;
+pub mod policy;
 pub mod raster;
 pub mod redact;

@@ -1,50 +1,65 @@
 //! Hide faces in photos on your own machine.
+//!
+//! ```no_run
+//! let mut photo = image::open("party.jpg")?;
+//! let mut anonymizer = faceveil::Anonymizer::new(&faceveil::Settings::default())?;
+//! let report = anonymizer.anonymize_image(&mut photo)?;
+//! println!("{} faces hidden", report.faces.len());
+//! photo.save("party-hidden.png")?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate finds and hides; it does not read or write files. Reading with orientation, writing without
+//! metadata and the batch are in `faceveil-media` and the `faceveil` program. What hiding can and cannot
+//! protect against is in `docs/threat-model.md`.
 #![forbid(unsafe_code)]
 
+mod level;
+mod noise;
+#[cfg(feature = "image")]
+mod picture;
+
 pub use faceveil_core as core;
+pub use faceveil_core::face::Face;
+pub use faceveil_core::policy::{Outline, PolicyError};
+pub use faceveil_core::redact::{Overlay, Region, RelativeSigma, Style};
+pub use faceveil_infer::detectors::DetectError;
+pub use faceveil_infer::weights::{ModelInfo, models};
+pub use level::Level;
 
-use faceveil_core::{face::Face, raster::Raster};
-
-/// How thoroughly to look for faces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Level {
-    /// One small detector.
-    Fast,
-    /// Two detectors joined.
-    #[default]
-    Balanced,
-    /// Two detectors at full size.
-    Thorough,
-}
-
-/// The outline of a region.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Outline {
-    /// An ellipse, turned as the face is.
-    #[default]
-    Ellipse,
-    /// An upright box.
-    Box,
-}
+use faceveil_core::policy::Policy;
+use faceveil_core::raster::Raster;
+use faceveil_core::redact::{RedactError, redact};
+use faceveil_infer::search::Search;
 
 /// What to do to a photo.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How thoroughly to look.
     pub level: Level,
+    /// What to put over the faces.
+    pub style: Style,
     /// Outline of the regions.
     pub outline: Outline,
-    /// Size of a region as a multiple of the detected box; `None` takes the level's own.
+    /// Size of a region as a multiple of the detected box, `1.0..=4.0`; `None` takes the level's own.
     pub margin: Option<f32>,
-    /// Width of the soft edge outside the region, as a share of the face's shorter side.
+    /// Width of the soft edge outside the region, as a share of the face's shorter side, `0.0..=1.0`.
     pub feather: f32,
-    /// A seed makes the noise repeatable, which is weaker; `None` takes the operating system's randomness.
+    /// A seed makes the noise repeatable, which is weaker: whoever knows it can subtract the noise.
+    /// `None` takes the operating system's randomness.
     pub seed: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { level: Level::Balanced, outline: Outline::Ellipse, margin: None, feather: 0.1, seed: None }
+        Self {
+            level: Level::default(),
+            style: Style::Veil,
+            outline: Outline::Ellipse,
+            margin: None,
+            feather: 0.08,
+            seed: None,
+        }
     }
 }
 
@@ -52,42 +67,89 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Provisional.
-    #[error("not built yet")]
-    NotBuilt,
+    /// A setting is out of range.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The picture could not be searched.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// The faces could not be hidden.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// The level needs a detector that this build leaves out.
+    #[error("level {level} needs the {model} detector, which this build leaves out")]
+    NoDetector {
+        /// The level.
+        level: Level,
+        /// Name of the missing model.
+        model: &'static str,
+    },
+    /// The picture's colour model cannot be redacted in place.
+    #[error("pictures of type {0} are not supported; convert to 8 or 16 bits a sample first")]
+    PictureType(String),
 }
 
 /// What was done to a photo.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The faces found.
+    /// The faces found, most certain first.
     pub faces: Vec<Face>,
+    /// What was hidden: one region a face.
+    pub regions: Vec<Region>,
 }
 
-/// Finds and hides faces; keep one a thread, it reuses its memory from photo to photo.
+/// Finds and hides faces. Keep one a thread: it reuses its memory from photo to photo.
 #[derive(Debug)]
-pub struct Anonymizer {}
+pub struct Anonymizer {
+    search: Search,
+    policy: Policy,
+    style: Style,
+    seed: Option<u64>,
+}
 
 impl Anonymizer {
     /// # Errors
-    /// [`Error`] if the settings are out of range.
-    pub fn new(_settings: &Settings) -> Result<Self, Error> {
-        Ok(Self {})
+    /// [`Error`] if the settings are out of range or need a detector that this build leaves out.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        settings.level.check_detectors()?;
+        let margin = settings.margin.unwrap_or(settings.level.margin());
+        Ok(Self {
+            policy: Policy::new(settings.outline, margin, settings.feather)?,
+            search: Search::new(settings.level.search())?,
+            style: settings.style.clone(),
+            seed: settings.seed,
+        })
     }
 
     /// Hides every face found in `raster`. On an error the raster must not be published.
     ///
     /// # Errors
-    /// [`Error`] if detection or redaction could not be done.
+    /// [`Error`] if the picture could not be searched or a face could not be hidden.
     pub fn anonymize(&mut self, raster: &mut Raster) -> Result<Report, Error> {
-        self.detect(raster).map(|faces| Report { faces })
+        let faces = self.detect(raster)?;
+        let regions = self.policy.regions(&faces);
+        self.hide(raster, &regions)?;
+        Ok(Report { faces, regions })
     }
 
-    /// The faces that [`Self::anonymize`] would hide.
+    /// The faces that [`Self::anonymize`] would hide, most certain first.
     ///
     /// # Errors
     /// [`Error`] if the picture could not be searched.
-    pub fn detect(&mut self, _raster: &Raster) -> Result<Vec<Face>, Error> {
-        Err(Error::NotBuilt)
+    pub fn detect(&mut self, raster: &Raster) -> Result<Vec<Face>, Error> {
+        Ok(self.search.faces(raster)?)
+    }
+
+    /// The regions that [`Self::anonymize`] would hide for these faces.
+    pub fn regions(&self, faces: &[Face]) -> Vec<Region> {
+        self.policy.regions(faces)
+    }
+
+    /// Hides the regions. On an error the raster must not be published.
+    ///
+    /// # Errors
+    /// [`Error::Redact`] if a region cannot be hidden or there is no randomness.
+    pub fn hide(&self, raster: &mut Raster, regions: &[Region]) -> Result<(), Error> {
+        Ok(redact(raster, regions, &self.style, &mut *noise::source(self.seed, raster))?)
     }
 }

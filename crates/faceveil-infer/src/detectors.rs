@@ -1,0 +1,74 @@
+//! The detectors: how each network's outputs are read.
+
+#[cfg(feature = "centerface")]
+mod centerface;
+#[cfg(feature = "yunet")]
+mod yunet;
+
+#[cfg(feature = "centerface")]
+pub use centerface::CenterFace;
+#[cfg(feature = "yunet")]
+pub use yunet::YuNet;
+
+use faceveil_core::raster::RgbView;
+
+use crate::network::ImportError;
+
+/// Pixels that a detector looks at in one piece; more must be tiled or shrunk by the caller.
+pub const MAX_VIEW_PIXELS: u64 = 16 << 20;
+
+/// Why a detector could not be had, or could not search a picture.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectError {
+    /// The network's file does not fit.
+    #[error("{model}: {source}")]
+    Model {
+        /// Name of the model.
+        model: &'static str,
+        /// What is wrong.
+        source: ImportError,
+    },
+    /// The view is too large to be searched in one piece.
+    #[error("a view of {width}×{height} pixels is over the limit of {MAX_VIEW_PIXELS}")]
+    TooLarge {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// The picture could not be resized for the detector.
+    #[error("resizing {width}×{height} pixels for detection: {problem}")]
+    Resize {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// What the resizer says.
+        problem: String,
+    },
+}
+
+/// The view's size padded to multiples of 32, which the networks need.
+fn padded_size(view: RgbView<'_>) -> Result<(usize, usize), DetectError> {
+    let (width, height) = (view.width(), view.height());
+    if u64::from(width) * u64::from(height) > MAX_VIEW_PIXELS {
+        return Err(DetectError::TooLarge { width, height });
+    }
+    Ok(((width as usize).div_ceil(32) * 32, (height as usize).div_ceil(32) * 32))
+}
+
+/// Writes the view as floats `0..=255` at the top left of `[height, width, 3]`, black elsewhere; `order` says
+/// which sample of a pixel becomes which channel.
+fn fill_input(view: RgbView<'_>, width: usize, order: [usize; 3], to: &mut [f32]) {
+    let row_len = view.width() as usize * 3;
+    let mut rows = to.chunks_exact_mut(width * 3);
+    for (from, to) in view.pixels().chunks_exact(row_len).zip(&mut rows) {
+        let (used, rest) = to.split_at_mut(row_len);
+        for (to, from) in used.as_chunks_mut::<3>().0.iter_mut().zip(from.as_chunks::<3>().0) {
+            *to = order.map(|i| f32::from(from[i]));
+        }
+        rest.fill(0.0);
+    }
+    rows.for_each(|row| row.fill(0.0));
+}

@@ -1,0 +1,101 @@
+//! YuNet: three grids of cells (strides 8, 16, 32), one box a cell.
+
+use faceveil_core::face::{Detector, Face};
+use faceveil_core::geom::{Point, RectF};
+use faceveil_core::nms;
+use faceveil_core::raster::RgbView;
+
+use super::{DetectError, fill_input, padded_size};
+use crate::kernels::Isa;
+use crate::network::{ImportError, Memory, Network};
+use crate::weights::YUNET;
+
+const STRIDES: [usize; 3] = [8, 16, 32];
+/// Boxes that overlap more are one face; the value of OpenCV's `FaceDetectorYN` in its examples.
+const NMS_IOU: f32 = 0.3;
+
+/// The YuNet_n detector. Reads pictures as BGR, `0..=255`.
+#[derive(Clone, Debug)]
+pub struct YuNet {
+    network: Network,
+    memory: Memory,
+}
+
+impl YuNet {
+    /// With the weights inside the binary.
+    ///
+    /// # Errors
+    /// [`DetectError::Model`] if they are damaged.
+    pub fn new(isa: Isa) -> Result<Self, DetectError> {
+        let network = load(isa).map_err(|source| DetectError::Model { model: YUNET.name, source })?;
+        Ok(Self { network, memory: Memory::default() })
+    }
+
+    /// Reads one grid. A cell's box is `centre = (cell + d) * stride`, `size = exp(s) * stride`; its score is the
+    /// geometric mean of class and objectness (`libfacedetection.train`, OpenCV `face_detect.cpp`).
+    fn read_grid(&self, stride: usize, min_score: f32, faces: &mut Vec<Face>) {
+        let output = |part: &str| self.network.output(&self.memory, &format!("{part}_{stride}"));
+        let (class, object, rects, points) = (output("cls"), output("obj"), output("bbox"), output("kps"));
+        // sqrt(c * o) >= min needs both c and o >= min²: most cells are done without an exponential.
+        let least = min_score * min_score;
+        let least_logit =
+            if least > 0.0 { (least / (1.0 - least).max(1e-6)).ln() } else { f32::NEG_INFINITY };
+        let s = stride as f32;
+        for index in 0..class.width * class.height {
+            let (class, object) = (class.cell(index)[0], object.cell(index)[0]);
+            if class < least_logit || object < least_logit {
+                continue;
+            }
+            let score = (sigmoid(class) * sigmoid(object)).sqrt();
+            if score < min_score {
+                continue;
+            }
+            let (column, row) = ((index % rects.width) as f32, (index / rects.width) as f32);
+            let (rect, points) = (rects.cell(index), points.cell(index));
+            let (x, y) = ((column + rect[0]) * s, (row + rect[1]) * s);
+            let (half_width, half_height) = (rect[2].exp() * s / 2.0, rect[3].exp() * s / 2.0);
+            faces.push(Face {
+                rect: RectF {
+                    left: x - half_width,
+                    top: y - half_height,
+                    right: x + half_width,
+                    bottom: y + half_height,
+                },
+                score,
+                landmarks: Some(std::array::from_fn(|i| Point {
+                    x: (column + points[2 * i]) * s,
+                    y: (row + points[2 * i + 1]) * s,
+                })),
+                second: None,
+            });
+        }
+    }
+}
+
+fn load(isa: Isa) -> Result<Network, ImportError> {
+    let network = Network::from_onnx(YUNET.bytes, 3, isa)?;
+    for stride in STRIDES {
+        for (part, channels) in [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)] {
+            network.expect_output(&format!("{part}_{stride}"), channels)?;
+        }
+    }
+    Ok(network)
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+impl Detector for YuNet {
+    type Error = DetectError;
+
+    fn detect(&mut self, image: RgbView<'_>, min_score: f32) -> Result<Vec<Face>, DetectError> {
+        let (width, height) = padded_size(image)?;
+        self.network.run(&mut self.memory, height, width, |to| fill_input(image, width, [2, 1, 0], to));
+        let mut faces = Vec::new();
+        for stride in STRIDES {
+            self.read_grid(stride, min_score, &mut faces);
+        }
+        Ok(nms::suppress(faces, NMS_IOU))
+    }
+}

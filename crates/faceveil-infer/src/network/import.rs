@@ -1,0 +1,293 @@
+//! From an ONNX graph to a list of operations. ReLU and batch norm are folded into the convolution before
+//! them; reshapes, transpositions and sigmoids of the outputs are dropped: with interleaved channels
+//! they move nothing, and a decoder takes the sigmoid only of the values that it looks at.
+
+use std::collections::HashMap;
+
+use crate::onnx::{Graph, Node, OnnxError, Tensor};
+
+/// Why a graph cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// Not a readable ONNX file.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// An operation, or a form of one, that the engine does not have.
+    #[error("operation {op} of node {output}: {problem}")]
+    Unsupported {
+        /// The operator.
+        op: String,
+        /// Name of the node's first output.
+        output: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A node reads a value that nothing before it makes.
+    #[error("value {0} is read before it is made")]
+    Unknown(String),
+    /// A graph output that a decoder needs is missing, or has another number of channels.
+    #[error("output {name} with {channels} channels is missing")]
+    Output {
+        /// Its name.
+        name: String,
+        /// Channels that it should have.
+        channels: usize,
+    },
+}
+
+/// Number of a value (a picture of channels) in the graph.
+pub(crate) type ValueId = usize;
+
+/// What kind of convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// 1×1
+    Point,
+    /// 3×3 on each channel alone.
+    Depth,
+    /// 3×3 over all channels.
+    Full3,
+    /// 2×2 transposed, stride 2.
+    Double,
+}
+
+/// A convolution; weights in ONNX order.
+#[derive(Clone, Debug)]
+pub(crate) struct Conv {
+    pub kernel: Kernel,
+    pub stride: usize,
+    pub weights: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub relu: bool,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Conv(ValueId, Conv),
+    MaxPool(ValueId),
+    Upsample(ValueId),
+    Add(ValueId, ValueId),
+}
+
+/// Operations in order, each making one value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ops {
+    /// The operation, the value it makes.
+    pub list: Vec<(Op, ValueId)>,
+    /// Logical channels of each value.
+    pub channels: Vec<usize>,
+    /// The value and first channel of each graph output, with its channels.
+    pub outputs: Vec<(String, ValueId, usize, usize)>,
+}
+
+/// Reads the operations of `graph`, whose picture input has `input_channels`. Its value is number 0.
+pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, ImportError> {
+    let mut importer = Importer { graph, names: HashMap::new(), uses: HashMap::new(), ops: Ops::default() };
+    for name in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
+        *importer.uses.entry(name).or_default() += 1;
+    }
+    let input = graph.inputs.iter().find(|name| !graph.tensors.contains_key(*name));
+    importer.ops.channels.push(input_channels);
+    importer.names.insert(input.map_or("", String::as_str), 0);
+    for node in &graph.nodes {
+        importer.node(node)?;
+    }
+    for name in &graph.outputs {
+        let value = importer.value(name)?;
+        let channels = importer.ops.channels[value];
+        importer.ops.outputs.push((name.clone(), value, 0, channels));
+    }
+    Ok(importer.ops)
+}
+
+struct Importer<'g> {
+    graph: &'g Graph,
+    names: HashMap<&'g str, ValueId>,
+    uses: HashMap<&'g str, usize>,
+    ops: Ops,
+}
+
+impl<'g> Importer<'g> {
+    fn node(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        match node.op.as_str() {
+            "Conv" => self.conv(node),
+            "ConvTranspose" => self.transposed(node),
+            "Relu" => self.relu(node),
+            "BatchNormalization" => self.batch_norm(node),
+            "MaxPool" => self.max_pool(node),
+            "Resize" => self.resize(node),
+            "Add" => {
+                let (a, b) = (self.value(input(node, 0)?)?, self.value(input(node, 1)?)?);
+                self.push(node, Op::Add(a, b), self.ops.channels[a])
+            }
+            "Transpose" | "Reshape" | "Sigmoid" => self.alias(node),
+            // They only compute the shapes of the reshapes.
+            "Constant" | "Shape" | "Gather" | "Unsqueeze" | "Concat" => Ok(()),
+            _ => Err(unsupported(node, "not one of the engine's")),
+        }
+    }
+
+    fn value(&self, name: &str) -> Result<ValueId, ImportError> {
+        self.names.get(name).copied().ok_or_else(|| ImportError::Unknown(name.to_owned()))
+    }
+
+    fn tensor(&self, node: &'g Node, index: usize) -> Result<&'g Tensor, ImportError> {
+        let name = input(node, index)?;
+        self.graph.tensors.get(name).ok_or_else(|| unsupported(node, "weights are not a constant"))
+    }
+
+    fn push(&mut self, node: &'g Node, op: Op, channels: usize) -> Result<(), ImportError> {
+        let value = self.ops.channels.len();
+        self.ops.channels.push(channels);
+        self.ops.list.push((op, value));
+        self.names.insert(output(node)?, value);
+        Ok(())
+    }
+
+    fn alias(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        let value = self.value(input(node, 0)?)?;
+        self.names.insert(output(node)?, value);
+        Ok(())
+    }
+
+    fn conv(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        let from = self.value(input(node, 0)?)?;
+        let weights = self.tensor(node, 1)?;
+        let &[outputs, inputs, height, width] = weights.dims.as_slice() else {
+            return Err(unsupported(node, "weights are not of four dimensions"));
+        };
+        let groups = node.attributes.get("group").map_or(1, |a| a.int);
+        let strides = ints(node, "strides", &[1, 1]);
+        let pads = ints(node, "pads", &[0; 4]);
+        let (kernel, pad) = match (height, width, groups) {
+            (1, 1, 1) => (Kernel::Point, 0),
+            (3, 3, 1) if self.ops.channels[from] > 1 => (Kernel::Full3, 1),
+            (3, 3, g) if g == outputs as i64 && inputs == 1 => (Kernel::Depth, 1),
+            _ => return Err(unsupported(node, "only 1×1, 3×3 and depthwise 3×3")),
+        };
+        let stride = match (strides, kernel) {
+            ([1, 1], _) => 1,
+            ([2, 2], Kernel::Depth | Kernel::Full3) => 2,
+            _ => return Err(unsupported(node, "stride")),
+        };
+        let wanted = if kernel == Kernel::Depth { outputs } else { inputs };
+        if pads != [pad; 4] || self.ops.channels[from] != wanted || outputs == 0 {
+            return Err(unsupported(node, "padding or channels"));
+        }
+        let bias =
+            if node.inputs.len() > 2 { self.tensor(node, 2)?.floats.clone() } else { vec![0.0; outputs] };
+        if bias.len() != outputs || weights.floats.len() != outputs * inputs * height * width {
+            return Err(unsupported(node, "weights are not floats, or the bias has another length"));
+        }
+        let conv = Conv { kernel, stride, weights: weights.floats.clone(), bias, relu: false };
+        self.push(node, Op::Conv(from, conv), outputs)
+    }
+
+    fn transposed(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        let from = self.value(input(node, 0)?)?;
+        let weights = self.tensor(node, 1)?;
+        let &[inputs, outputs, 2, 2] = weights.dims.as_slice() else {
+            return Err(unsupported(node, "kernel is not 2×2"));
+        };
+        let fits = ints(node, "strides", &[1, 1]) == [2, 2] && ints(node, "pads", &[0; 4]) == [0; 4];
+        let floats = weights.floats.len() == inputs * outputs * 4;
+        if !fits || !floats || node.inputs.len() > 2 || self.ops.channels[from] != inputs || outputs == 0 {
+            return Err(unsupported(node, "stride, padding, bias or channels"));
+        }
+        // [inputs, outputs, 4] -> [4 * outputs, inputs]: a pointwise convolution to four pixels.
+        let mut packed = vec![0.0; weights.floats.len()];
+        for (i, block) in weights.floats.chunks_exact(outputs * 4).enumerate() {
+            for (o, four) in block.chunks_exact(4).enumerate() {
+                for (place, &w) in four.iter().enumerate() {
+                    packed[(place * outputs + o) * inputs + i] = w;
+                }
+            }
+        }
+        let conv = Conv {
+            kernel: Kernel::Double,
+            stride: 1,
+            weights: packed,
+            bias: vec![0.0; outputs],
+            relu: false,
+        };
+        self.push(node, Op::Conv(from, conv), outputs)
+    }
+
+    /// The convolution that alone makes `node`'s input, if nothing else reads that.
+    fn conv_before(&mut self, node: &'g Node) -> Result<&mut Conv, ImportError> {
+        let name = input(node, 0)?;
+        let value = self.value(name)?;
+        if self.uses.get(name) == Some(&1)
+            && let Some((Op::Conv(_, conv), _)) = self.ops.list.iter_mut().rfind(|(_, made)| *made == value)
+        {
+            return Ok(conv);
+        }
+        Err(unsupported(node, "does not follow a convolution of its own"))
+    }
+
+    fn relu(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        self.conv_before(node)?.relu = true;
+        self.alias(node)
+    }
+
+    fn batch_norm(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        let parts: [&Tensor; 4] =
+            [self.tensor(node, 1)?, self.tensor(node, 2)?, self.tensor(node, 3)?, self.tensor(node, 4)?];
+        let epsilon = node.attributes.get("epsilon").map_or(1e-5, |a| a.float);
+        let conv = self.conv_before(node)?;
+        let outputs = conv.bias.len();
+        if conv.relu || conv.kernel != Kernel::Double || parts.iter().any(|t| t.floats.len() != outputs) {
+            return Err(unsupported(node, "only after a transposed convolution of as many channels"));
+        }
+        let inputs = conv.weights.len() / (4 * outputs);
+        for o in 0..outputs {
+            let [gamma, beta, mean, variance] = parts.map(|t| t.floats[o]);
+            let factor = gamma / (variance + epsilon).sqrt();
+            for place in 0..4 {
+                let row = (place * outputs + o) * inputs;
+                conv.weights[row..row + inputs].iter_mut().for_each(|w| *w *= factor);
+            }
+            conv.bias[o] = (conv.bias[o] - mean) * factor + beta;
+        }
+        self.alias(node)
+    }
+
+    fn max_pool(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        let from = self.value(input(node, 0)?)?;
+        let two = ints(node, "kernel_shape", &[]) == [2, 2] && ints(node, "strides", &[1, 1]) == [2, 2];
+        if !two || ints(node, "pads", &[0; 4]) != [0; 4] {
+            return Err(unsupported(node, "only 2×2 with stride 2"));
+        }
+        self.push(node, Op::MaxPool(from), self.ops.channels[from])
+    }
+
+    fn resize(&mut self, node: &'g Node) -> Result<(), ImportError> {
+        let from = self.value(input(node, 0)?)?;
+        if self.tensor(node, 2)?.floats != [1.0, 1.0, 2.0, 2.0] {
+            return Err(unsupported(node, "only to twice the size"));
+        }
+        self.push(node, Op::Upsample(from), self.ops.channels[from])
+    }
+}
+
+fn input(node: &Node, index: usize) -> Result<&str, ImportError> {
+    node.inputs.get(index).map(String::as_str).ok_or_else(|| unsupported(node, "too few inputs"))
+}
+
+fn output(node: &Node) -> Result<&str, ImportError> {
+    node.outputs.first().map(String::as_str).ok_or_else(|| unsupported(node, "no output"))
+}
+
+fn ints<'n>(node: &'n Node, name: &str, default: &'n [i64]) -> &'n [i64] {
+    node.attributes.get(name).map_or(default, |a| a.ints.as_slice())
+}
+
+fn unsupported(node: &Node, problem: &'static str) -> ImportError {
+    ImportError::Unsupported {
+        op: node.op.clone(),
+        output: node.outputs.first().cloned().unwrap_or_default(),
+        problem,
+    }
+}

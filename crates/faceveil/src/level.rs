@@ -1,0 +1,77 @@
+//! The operating points. They were chosen on the `tune` part of the public pictures (`cargo xtask tune`) and
+//! measured on the `report` part (`cargo xtask proof`, `docs/proof.md`).
+
+use std::fmt;
+
+use faceveil_infer::search::SearchSettings;
+
+use crate::{Error, models};
+
+/// How thoroughly to look for faces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// YuNet alone.
+    Fast,
+    /// YuNet and CenterFace at half size, joined.
+    #[default]
+    Balanced,
+    /// YuNet and CenterFace at full size, joined, with a lower threshold.
+    Thorough,
+}
+
+impl Level {
+    /// All levels, fastest first.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Balanced, Self::Thorough];
+
+    /// How a level searches.
+    pub const fn search(self) -> SearchSettings {
+        match self {
+            Self::Fast => SearchSettings {
+                centerface_scale: 0.0,
+                least_logit: -6.0,
+                convincing_logit: -4.0,
+                turned_logit: -5.0,
+            },
+            Self::Balanced => SearchSettings {
+                centerface_scale: 0.7,
+                least_logit: -4.0,
+                convincing_logit: 0.0,
+                turned_logit: -1.0,
+            },
+            Self::Thorough => SearchSettings {
+                centerface_scale: 1.0,
+                least_logit: -5.0,
+                convincing_logit: 1.0,
+                turned_logit: -2.0,
+            },
+        }
+    }
+
+    /// Size of a region as a multiple of the detected box.
+    pub const fn margin(self) -> f32 {
+        match self {
+            Self::Fast => 1.5,
+            Self::Balanced | Self::Thorough => 1.4,
+        }
+    }
+
+    /// # Errors
+    /// [`Error::NoDetector`] if this build leaves a detector of the level out.
+    pub(crate) fn check_detectors(self) -> Result<(), Error> {
+        let needed: &[&'static str] = if self == Self::Fast { &["yunet"] } else { &["yunet", "centerface"] };
+        match needed.iter().find(|name| models().iter().all(|m| m.name != **name)) {
+            None => Ok(()),
+            Some(model) => Err(Error::NoDetector { level: self, model }),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fast => "fast",
+            Self::Balanced => "balanced",
+            Self::Thorough => "thorough",
+        })
+    }
+}
