@@ -30,8 +30,8 @@ pub enum Style {
     /// A mosaic with hard edges and without noise.
     Pixelate {
         /// Cells along the frame's shorter side, `1..=`[`MOST_MOSAIC_CELLS`]. With more than 4, faces
-        /// begin to show: of perfectly covered faces, 6 cells leave 1 to 3 in 100 recognisable by the
-        /// project's measure, 4 cells 1 in 1,000.
+        /// begin to show: of 254 faces covered without a gap, on frames of 1.3 times the face, the
+        /// project's measure calls 2 % leaked with 4 cells, 9 % with 6 and 49 % with 8, none with a veil.
         cells: u8,
     },
     /// A Gaussian blur of the region's surroundings, edges repeated. Cosmetic only: networks trained on
