@@ -1,2 +1,30 @@
-//! Measures of anonymised pictures: leak, exposed, collateral, false regions.
+//! Judges anonymised pictures from files only: the original, the output, and where the faces are.
+//! The measures are those of the project's referee (a Python program that is the yardstick); the
+//! agreement test holds the two together.
+//!
+//! The output is compared with the original *put through what the output went through*: its size
+//! and, for a JPEG, its quantisation tables and chroma sampling. A face is hidden only if most of
+//! it changed and its own pattern is gone; see [`FaceVerdict`] and [`Collateral`].
+//!
+//! Not here: re-identification, detectors that look at the output, video, and anything that would
+//! run the tool that is judged.
 #![forbid(unsafe_code)]
+
+mod blur;
+mod codec;
+mod collateral;
+mod face;
+mod fit;
+mod folder;
+mod pair;
+mod picture;
+mod plane;
+mod regions;
+mod summary;
+
+pub use collateral::Collateral;
+pub use face::{COVER, FaceVerdict, KEPT_LIMIT, Status};
+pub use folder::{FolderError, judge_folder};
+pub use pair::{PictureVerdict, judge_pair, no_output};
+pub use picture::{JudgeError, Picture};
+pub use summary::{LeakTable, OutsideMean, Rate, Summary};
