@@ -153,3 +153,18 @@ fn image_covers_where_it_is_opaque_and_lies_the_right_way_round() {
         assert_eq!(got.rgb8(x, y), veiled.rgb8(x, y), "({x}, {y}) is not the veil");
     }
 }
+
+#[test]
+fn half_transparent_image_mixes_with_the_veil() {
+    let style = Style::Image { overlay: Overlay::new(1, 1, vec![250, 100, 0, 128]).unwrap() };
+    let regions = [region(Shape::Box(whole()), 0.0)];
+    let (mut got, mut veiled) = (ramp(), ramp());
+    redact(&mut got, &regions, &style, &mut SeededNoise::new(42)).unwrap();
+    redact(&mut veiled, &regions, &Style::Veil, &mut SeededNoise::new(42)).unwrap();
+    for (x, y) in (0..8).flat_map(|y| (0..8).map(move |x| (x, y))) {
+        for ((got, veil), over) in got.rgb8(x, y).iter().zip(veiled.rgb8(x, y)).zip([250.0, 100.0, 0.0]) {
+            let want = f64::from(veil) + (over - f64::from(veil)) * 128.0 / 255.0;
+            assert!((f64::from(*got) - want).abs() <= 0.51, "({x}, {y}): {got} for {want}");
+        }
+    }
+}

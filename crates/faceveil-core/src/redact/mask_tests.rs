@@ -108,6 +108,20 @@ proptest! {
     }
 
     #[test]
+    fn feather_is_the_slow_one(e in ellipse(), feather in 0.1f32..9.0) {
+        let core = opacities(&region(vec![Shape::Ellipse(e)], 0.0));
+        let got = opacities(&region(vec![Shape::Ellipse(e)], feather));
+        let (inner, outer) = (Axes::new(&e, 0.5), Axes::new(&e, 0.5 + f64::from(feather)));
+        for (i, &got) in got.iter().enumerate().filter(|&(i, _)| core[i] == 0.0) {
+            let (x, y) = (f64::from(i as u32 % SIDE) + 0.5, f64::from(i as u32 / SIDE) + 0.5);
+            let (past, left) = (inner.norm(x, y) - 1.0, (1.0 - outer.norm(x, y)).max(0.0));
+            let share = left / (left + past);
+            let want = share * share * (3.0 - 2.0 * share);
+            prop_assert!((f64::from(got) - want).abs() < 1e-6, "({}, {}): {} for {}", x, y, got, want);
+        }
+    }
+
+    #[test]
     fn opacity_never_rises_outwards(e in ellipse(), feather in 0.0f32..9.0, turn in 0.0f64..6.3) {
         prop_assume!((0.0..24.0).contains(&e.centre.x) && (0.0..24.0).contains(&e.centre.y));
         let got = opacities(&region(vec![Shape::Ellipse(e)], feather));
