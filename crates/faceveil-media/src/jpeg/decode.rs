@@ -1,7 +1,8 @@
 //! JPEG in.
 
 use crate::inspect::{Part, inspect};
-use crate::jpeg::header::{self, Frame, Header, MAX_SCANS};
+use crate::jpeg::coefficients::{Coefficients, write_tables};
+use crate::jpeg::header::{self, Frame, Header};
 use crate::orientation::Orientation;
 use crate::{DecodeError, Format, JpegCoding, JpegComponent, Limits, Photo, SafeMetadata, Source, exif, icc};
 use faceveil_core::raster::{Color, Raster, Samples};
@@ -12,10 +13,15 @@ use zune_jpeg::JpegDecoder;
 
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
     let parts = inspect(bytes)?;
-    let header = header::read(bytes, &parts, limits)?;
+    let mut header = header::read(bytes, &parts, limits)?;
     let model = Model::of(&header);
     let (orientation, safe) = metadata(bytes, &parts);
-    let samples = pixels(&picture_only(bytes, &parts, model), &header.frame, model)?;
+    let stream = match header.coefficients.take() {
+        Some(coefficients) => one_scan(coefficients, &header, model)?,
+        None => picture_only(bytes, &parts, model),
+    };
+    let samples = pixels(&stream, &header.frame, model)?;
+    drop(stream);
     let raster = Raster::new(header.frame.width, header.frame.height, model.color(), Samples::U8(samples));
     let raster = raster.map_err(|e| refused(e.to_string()))?;
     Ok(Photo {
@@ -75,17 +81,33 @@ impl Model {
     }
 }
 
-/// The file without metadata and without what follows the picture: what the decoder needs, behind
-/// an Adobe segment that leaves no doubt about the colours.
+/// What every stream for the decoder begins with: an Adobe segment that leaves no doubt about the
+/// colours.
+fn beginning(model: Model) -> Vec<u8> {
+    let mut stream = b"\xFF\xD8\xFF\xEE\x00\x0EAdobe\0\x64\0\0\0\0".to_vec();
+    stream.push(model.decoded_as().0);
+    stream
+}
+
+/// The picture of several scans in one.
+fn one_scan(coefficients: Coefficients, header: &Header, model: Model) -> Result<Vec<u8>, DecodeError> {
+    let mut stream = beginning(model);
+    write_tables(&header.tables, &mut stream);
+    let too_large =
+        DecodeError::Damaged { format: Format::Jpeg, what: "an impossible coefficient", offset: 0 };
+    coefficients.write_sequential(&header.frame, &mut stream).ok_or(too_large)?;
+    Ok(stream)
+}
+
+/// The file without metadata and without what follows the picture: what the decoder needs.
 fn picture_only(bytes: &[u8], parts: &[Part], model: Model) -> Vec<u8> {
     let needed = |p: &&Part| match &*p.name {
         "SOI" | "COM" | "trailing" | "TEM" => false,
         name => !name.starts_with("APP") && !name.starts_with("FF"),
     };
     let len = parts.iter().filter(needed).map(|p| p.length).sum::<usize>();
-    let mut stream = Vec::with_capacity(len + 18);
-    stream.extend(b"\xFF\xD8\xFF\xEE\x00\x0EAdobe\0\x64\0\0\0\0");
-    stream.push(model.decoded_as().0);
+    let mut stream = beginning(model);
+    stream.reserve_exact(len);
     for part in parts.iter().filter(needed) {
         stream.extend_from_slice(&bytes[part.offset..part.offset + part.length]);
     }
@@ -98,7 +120,6 @@ fn pixels(stream: &[u8], frame: &Frame, model: Model) -> Result<Vec<u8>, DecodeE
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_max_scans(MAX_SCANS)
         .jpeg_set_out_colorspace(color);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
     decoder.decode_headers().map_err(|e| refused(e.to_string()))?;

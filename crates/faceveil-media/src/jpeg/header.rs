@@ -1,7 +1,8 @@
 //! The tables and headers of a JPEG, ITU-T T.81 annex B, and what they make of its scans.
 
 use crate::inspect::Part;
-use crate::jpeg::entropy::{Checker, Scan, ScanComponent};
+use crate::jpeg::coefficients::Coefficients;
+use crate::jpeg::entropy::{Scan, ScanComponent, ScanReader, TableSet};
 use crate::jpeg::huffman::Huffman;
 use crate::{DecodeError, Format, Limits};
 
@@ -33,9 +34,23 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The largest sampling factors, horizontal and vertical.
-    pub fn max_sampling(&self) -> (u8, u8) {
-        let max = |f: fn(&Component) -> u8| self.components.iter().map(f).max().unwrap_or(1);
+    fn max_sampling(&self) -> (u32, u32) {
+        let max = |f: fn(&Component) -> u8| self.components.iter().map(f).max().unwrap_or(1).into();
         (max(|c| c.horizontal), max(|c| c.vertical))
+    }
+
+    /// Units of scans of several components (MCU), across and down.
+    pub fn units(&self) -> (u32, u32) {
+        let (h, v) = self.max_sampling();
+        (self.width.div_ceil(8 * h), self.height.div_ceil(8 * v))
+    }
+
+    /// Blocks of a component that hold picture, across and down.
+    pub fn blocks(&self, component: usize) -> (u32, u32) {
+        let (h, v) = self.max_sampling();
+        let c = self.components[component];
+        let blocks = |side: u32, factor: u8, max| (side * u32::from(factor)).div_ceil(max).div_ceil(8);
+        (blocks(self.width, c.horizontal, h), blocks(self.height, c.vertical, v))
     }
 }
 
@@ -48,10 +63,12 @@ pub(super) struct Header {
     pub jfif: bool,
     /// The Adobe segment's colour transform.
     pub adobe: Option<u8>,
+    /// Where the picture came in several scans: what they add up to.
+    pub coefficients: Option<Coefficients>,
 }
 
-/// Reads the headers and checks every scan: its codes, its restarts, and that it holds every block
-/// it must. Takes no memory for the picture but 8 bytes a block of a progressive one.
+/// Reads the headers and every scan: its codes, its restarts, and that it holds every block it
+/// must. Keeps the coefficients only of pictures in several scans.
 pub(super) fn read(bytes: &[u8], parts: &[Part], limits: &Limits) -> Result<Header, DecodeError> {
     let mut walk = Walk::new(bytes, limits);
     for part in parts {
@@ -66,12 +83,12 @@ struct Walk<'a> {
     frame: Option<Frame>,
     tables: [Option<[u16; 64]>; 4],
     first_tables: Option<[Option<[u16; 64]>; 4]>,
-    dc: [Option<Huffman>; 4],
-    ac: [Option<Huffman>; 4],
+    dc: TableSet,
+    ac: TableSet,
     restart_interval: u32,
     jfif: bool,
     adobe: Option<u8>,
-    checker: Option<Checker>,
+    reader: Option<ScanReader>,
     /// The scan header that waits for its data.
     scan: Option<Scan>,
     scans: usize,
@@ -105,7 +122,7 @@ impl<'a> Walk<'a> {
             restart_interval: 0,
             jfif: false,
             adobe: None,
-            checker: None,
+            reader: None,
             scan: None,
             scans: 0,
         }
@@ -159,7 +176,11 @@ impl<'a> Walk<'a> {
         }
         let component =
             |d: &[u8]| Component { id: d[0], horizontal: d[1] >> 4, vertical: d[1] & 15, table: d[2] };
-        let components: Vec<_> = data[6..].chunks_exact(3).map(component).collect();
+        let mut components: Vec<_> = data[6..].chunks_exact(3).map(component).collect();
+        if let [only] = &mut components[..] {
+            // Factors are relative to the other components: alone, any is the same as 1.
+            (only.horizontal, only.vertical) = (only.horizontal.min(1), only.vertical.min(1));
+        }
         let in_range = |n: u8| (1..=4).contains(&n);
         if !components.iter().all(|c| in_range(c.horizontal) && in_range(c.vertical) && c.table < 4) {
             return Err(bad("a component out of range"));
@@ -247,23 +268,22 @@ impl<'a> Walk<'a> {
             }
             Some(_) => {}
         }
-        let checker = self.checker.get_or_insert_with(|| Checker::new(frame));
-        checker
-            .scan(frame, &scan, &self.dc, &self.ac, data)
-            .map_err(|fault| damaged(fault.what, offset + fault.at))
+        let reader = self.reader.get_or_insert_with(|| ScanReader::new(frame, &scan));
+        reader.scan(&scan, &self.dc, &self.ac, data).map_err(|fault| damaged(fault.what, offset + fault.at))
     }
 
     fn finish(self) -> Result<Header, DecodeError> {
         let at = self.bytes.len();
         let frame = self.frame.ok_or_else(|| damaged("no frame header", at))?;
-        let checker = self.checker.ok_or_else(|| damaged("no scan", at))?;
-        if !checker.complete() {
+        let reader = self.reader.ok_or_else(|| damaged("no scan", at))?;
+        if !reader.complete() {
             return Err(damaged("a component without data", at));
         }
         let tables = self.first_tables.unwrap_or(self.tables);
         if frame.components.iter().any(|c| tables[usize::from(c.table)].is_none()) {
             return Err(damaged("a quantisation table missing", at));
         }
-        Ok(Header { frame, tables, jfif: self.jfif, adobe: self.adobe })
+        let coefficients = reader.coefficients;
+        Ok(Header { frame, tables, jfif: self.jfif, adobe: self.adobe, coefficients })
     }
 }

@@ -1,5 +1,7 @@
 //! JPEG in and out.
 
+mod block;
+mod coefficients;
 mod decode;
 mod encode;
 mod entropy;
