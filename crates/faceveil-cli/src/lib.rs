@@ -1,2 +1,78 @@
-//! The faceveil program.
+//! The `faceveil` program in testable pieces: what was typed ([`args`], [`choices`]) becomes a
+//! [`plan`], a [`walk`] finds the files, a [`batch`] works on them, a [`report`] tells what became of
+//! each. Pixels and file formats are other crates' work.
 #![forbid(unsafe_code)]
+
+pub mod about;
+pub mod args;
+pub mod batch;
+pub mod blur;
+pub mod choices;
+pub mod destination;
+pub mod detect;
+pub mod journal;
+pub mod outcome;
+pub mod overlay;
+pub mod plan;
+pub mod report;
+pub mod sniff;
+pub mod source;
+pub mod walk;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Verb};
+use crate::plan::{BlurPlan, DetectPlan, PlanError};
+
+/// Exit code of a run that tried and did nothing.
+const NOTHING_DONE: u8 = 1;
+/// Exit code of a run that could not be understood.
+const USAGE: u8 = 3;
+
+/// Runs the program with the arguments `typed`, its own name first.
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
+    batch::install_panic_hook();
+    let cli = match Cli::try_parse_from(typed) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version go to standard output and are no mistake.
+            let _ = e.print();
+            return if e.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let env = |name: &str| std::env::var_os(name);
+    let done = match cli.command {
+        Verb::Blur(args) => match BlurPlan::new(args, &env) {
+            Ok(plan) => blur::run(&plan),
+            Err(e) => return refuse(&e),
+        },
+        Verb::Detect(args) => match DetectPlan::new(args, &env) {
+            Ok(plan) => detect::run(&plan),
+            Err(e) => return refuse(&e),
+        },
+        Verb::Models { json } => about::models(json),
+        Verb::Completions { shell } => about::completions(shell),
+        Verb::Man { dir } => about::man(dir.as_deref()),
+    };
+    done.unwrap_or_else(|e| {
+        complain(&format!("{e:#}"));
+        ExitCode::from(NOTHING_DONE)
+    })
+}
+
+fn refuse(error: &PlanError) -> ExitCode {
+    complain(&format!("{:#}", anyhow::Error::msg(chain(error))));
+    ExitCode::from(USAGE)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause)))
+}
+
+fn complain(words: &str) {
+    let _ = writeln!(std::io::stderr(), "faceveil: {words}");
+}

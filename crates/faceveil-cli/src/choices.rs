@@ -1,0 +1,287 @@
+//! What a user may choose, and the layers it may be chosen in: flags over `FACEVEIL_*` environment
+//! variables over the configuration file. Defaults and checks are the plan's.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Command, FromArgMatches, ValueEnum};
+use serde::Deserialize;
+
+/// One layer of choices; what is `None` is left to the next layer.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Choices {
+    /// How thoroughly to look for faces [default: balanced]
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<Level>,
+    /// How faces are hidden [default: veil]
+    ///
+    /// veil looks like a blur but is made of at most 4×4 noisy cells; blur is cosmetic, as a
+    /// determined attacker can partly undo it.
+    #[arg(long, value_name = "STYLE")]
+    pub style: Option<StyleName>,
+    /// Cells along a face's shorter side, 1 to 8, with --style pixelate [default: 4]
+    #[arg(long, value_name = "N")]
+    pub cells: Option<u8>,
+    /// Gaussian sigma as a share of the face's shorter side, 0.125 to 1, with --style blur [default: 0.25]
+    #[arg(long, value_name = "SHARE")]
+    pub sigma: Option<f32>,
+    /// Colour of the fill, with --style solid [default: 000000]
+    #[arg(long, value_name = "RRGGBB")]
+    pub color: Option<Rgb>,
+    /// Picture to lay over each face, with --style image
+    #[arg(long, value_name = "FILE.png")]
+    pub overlay: Option<PathBuf>,
+    /// Outline of the hidden regions [default: ellipse]
+    #[arg(long, value_name = "SHAPE")]
+    pub shape: Option<Shape>,
+    /// Size of a hidden region as a multiple of the detected box, 1 to 4 [default: the level's own]
+    #[arg(long, value_name = "FACTOR")]
+    pub margin: Option<f32>,
+    /// Width of the soft edge outside a region, as a share of the face's shorter side, 0 to 1 [default: 0.08]
+    #[arg(long, value_name = "SHARE")]
+    pub feather: Option<f32>,
+    /// Make the noise repeatable: weaker, because a known seed can be subtracted
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What to do with a photo in which no face is found [default: warn]
+    #[arg(long, value_name = "POLICY")]
+    pub on_no_face: Option<OnNoFace>,
+    /// Which metadata survives besides the colour profile [default: none]
+    #[arg(long, value_name = "WHICH")]
+    pub keep_metadata: Option<KeepMetadata>,
+    /// Refuse photos of more pixels than this [default: 200000000]
+    #[arg(long, value_name = "N")]
+    pub max_pixels: Option<u64>,
+    /// Replace outputs that exist already
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub overwrite: Option<bool>,
+    /// Photos worked on at once [default: one a core]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<u16>,
+    /// Print only errors and the photos in which no face was found
+    #[arg(long, short, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub quiet: Option<bool>,
+    /// Print one line of JSON a file on standard output
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub json: Option<bool>,
+}
+
+/// How thoroughly to look.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// One small detector
+    Fast,
+    /// Two detectors joined
+    Balanced,
+    /// Two detectors at full size
+    Thorough,
+}
+
+/// How a region is hidden.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum StyleName {
+    /// At most 4×4 noisy cells, smoothly enlarged
+    Veil,
+    /// Square cells
+    Pixelate,
+    /// Gaussian blur: cosmetic
+    Blur,
+    /// One colour
+    Solid,
+    /// A picture laid over
+    Image,
+}
+
+/// Outline of a region.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Turned as the face is
+    Ellipse,
+    /// Upright
+    Box,
+}
+
+/// What becomes of a photo without faces.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnNoFace {
+    /// Write it without its metadata, silently
+    Copy,
+    /// Write it without its metadata and name it
+    Warn,
+    /// Count it as an error and write nothing
+    Fail,
+}
+
+/// Which metadata survives.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeepMetadata {
+    /// Nothing but the colour profile
+    None,
+    /// Capture time and camera too
+    Safe,
+}
+
+/// Red, green, blue.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub struct Rgb(pub [u8; 3]);
+
+/// A colour is not six hexadecimal digits.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not six hexadecimal digits")]
+pub struct NotAColor(String);
+
+impl FromStr for Rgb {
+    type Err = NotAColor;
+
+    fn from_str(s: &str) -> Result<Self, NotAColor> {
+        let digits = s.strip_prefix('#').unwrap_or(s);
+        let plain = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let value = u32::from_str_radix(digits, 16).ok().filter(|_| plain);
+        let [_, r, g, b] = value.ok_or_else(|| NotAColor(s.to_owned()))?.to_be_bytes();
+        Ok(Self([r, g, b]))
+    }
+}
+
+impl TryFrom<String> for Rgb {
+    type Error = NotAColor;
+
+    fn try_from(s: String) -> Result<Self, NotAColor> {
+        s.parse()
+    }
+}
+
+/// A layer of choices could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayerError {
+    /// An environment variable holds something else than its flag takes.
+    #[error("{variable}: {reason}")]
+    Environment {
+        /// The variable.
+        variable: String,
+        /// What is wrong with its value.
+        reason: String,
+    },
+    /// The configuration file is not readable.
+    #[error("{path}: cannot be read")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The configuration file is not TOML, or has an unknown key or a wrong value.
+    #[error("{path}: {reason}")]
+    Config {
+        /// The file.
+        path: String,
+        /// What is wrong, with line and column.
+        reason: String,
+    },
+}
+
+impl Choices {
+    /// These choices, and where there is none, those of `lower`.
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            level: self.level.or(lower.level),
+            style: self.style.or(lower.style),
+            cells: self.cells.or(lower.cells),
+            sigma: self.sigma.or(lower.sigma),
+            color: self.color.or(lower.color),
+            overlay: self.overlay.or(lower.overlay),
+            shape: self.shape.or(lower.shape),
+            margin: self.margin.or(lower.margin),
+            feather: self.feather.or(lower.feather),
+            seed: self.seed.or(lower.seed),
+            on_no_face: self.on_no_face.or(lower.on_no_face),
+            keep_metadata: self.keep_metadata.or(lower.keep_metadata),
+            max_pixels: self.max_pixels.or(lower.max_pixels),
+            overwrite: self.overwrite.or(lower.overwrite),
+            jobs: self.jobs.or(lower.jobs),
+            quiet: self.quiet.or(lower.quiet),
+            json: self.json.or(lower.json),
+        }
+    }
+
+    /// The long names of all choices, as flags and configuration keys spell them.
+    pub fn names() -> Vec<String> {
+        let command = Self::augment_args(Command::new("faceveil"));
+        command.get_arguments().filter_map(|a| a.get_long()).map(str::to_owned).collect()
+    }
+
+    /// The choices made in the environment, where `level` is `FACEVEIL_LEVEL` and so on; an empty
+    /// variable counts as unset.
+    ///
+    /// # Errors
+    /// [`LayerError::Environment`] if a value is not what its flag takes.
+    pub fn from_env(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, LayerError> {
+        let command = Self::augment_args(Command::new("faceveil").disable_help_flag(true));
+        let mut choices = Self::default();
+        for name in Self::names() {
+            let variable = format!("FACEVEIL_{}", name.to_uppercase().replace('-', "_"));
+            let Some(value) = get(&variable).filter(|v| !v.is_empty()) else { continue };
+            let mut flag = OsString::from(format!("--{name}="));
+            flag.push(value);
+            let matches = command.clone().try_get_matches_from([OsString::from("faceveil"), flag]);
+            let parsed = matches.and_then(|m| Self::from_arg_matches(&m));
+            let parsed = parsed
+                .map_err(|e| LayerError::Environment { variable, reason: first_line(&e.to_string()) })?;
+            choices = choices.over(parsed);
+        }
+        Ok(choices)
+    }
+
+    /// The choices made in a TOML file. A relative overlay is relative to the file.
+    ///
+    /// # Errors
+    /// [`LayerError`] if the file cannot be read, or holds anything but known keys with fitting values.
+    pub fn from_file(path: &Path) -> Result<Self, LayerError> {
+        let shown = || path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| LayerError::Unreadable { path: shown(), source })?;
+        let mut choices =
+            Self::from_toml(&text).map_err(|reason| LayerError::Config { path: shown(), reason })?;
+        if let (Some(overlay), Some(folder)) = (&mut choices.overlay, path.parent()) {
+            *overlay = folder.join(&*overlay);
+        }
+        Ok(choices)
+    }
+
+    /// The choices in the text of a configuration file.
+    ///
+    /// # Errors
+    /// What is wrong and where, if `text` is anything but known keys with fitting values.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())
+    }
+}
+
+/// clap's message without its prefix and its advice on flags, which does not fit the environment.
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
+}
+
+/// The configuration file to read: `typed` if given, else `faceveil/config.toml` in the user's
+/// configuration folder if it exists.
+pub fn config_file(typed: Option<PathBuf>, get: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name| get(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let folder = || {
+        set("XDG_CONFIG_HOME")
+            .filter(|p| p.is_absolute())
+            .or_else(|| set("APPDATA").filter(|_| cfg!(windows)))
+            .or_else(|| set("HOME").map(|home| home.join(".config")))
+    };
+    typed
+        .or_else(|| set("FACEVEIL_CONFIG"))
+        .or_else(|| folder().map(|f| f.join("faceveil/config.toml")).filter(|p| p.exists()))
+}

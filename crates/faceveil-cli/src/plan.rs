@@ -1,0 +1,386 @@
+//! What will happen: every check of what was typed is made here, and the work takes only the plan.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use faceveil::{Outline, Settings};
+use faceveil_core::redact::{MOST_MOSAIC_CELLS, RedactError, RelativeSigma, Style};
+use faceveil_media::Limits;
+use sha2::{Digest, Sha256};
+
+use crate::args::{BlurArgs, DetectArgs};
+use crate::choices::{
+    Choices, KeepMetadata, LayerError, Level, OnNoFace, Rgb, Shape, StyleName, config_file,
+};
+use crate::destination::{Destination, format_of_ending, is_typed_as_folder, resolve};
+use crate::overlay;
+use crate::walk::Input;
+
+/// What was typed cannot be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Environment or configuration file.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// A number out of its range.
+    #[error("--{flag} is {value}, must be {range}")]
+    Number {
+        /// The flag without its dashes.
+        flag: &'static str,
+        /// What was asked for.
+        value: f64,
+        /// What is allowed.
+        range: &'static str,
+    },
+    /// A style's parameter.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+    /// A flag that the chosen style does not have.
+    #[error("--{flag} is for --style {style}")]
+    OtherStyle {
+        /// The flag without its dashes.
+        flag: &'static str,
+        /// The style that has it.
+        style: &'static str,
+    },
+    /// `--style image` without a picture.
+    #[error("--style image needs --overlay FILE.png")]
+    NoOverlay,
+    /// The overlay cannot be used.
+    #[error("overlay {path}: {reason}")]
+    Overlay {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Standard input has no name, so it can only be the single input, to a single output.
+    #[error("- (standard input) must be the only input, and OUT a file or -")]
+    Stdin,
+    /// Standard output takes one photo and nothing else.
+    #[error("-o - (standard output) takes one photo, and neither --json nor --journal")]
+    Stdout,
+    /// The ending of a single output chooses its format.
+    #[error("{0}: the output must end in .jpg, .jpeg, .png or .webp, or in / for a folder")]
+    Ending(String),
+    /// Several inputs and an output that looks like a photo or is a file.
+    #[error("{0}: several inputs need a folder to go to; end it in / to mean one")]
+    NotAFolder(String),
+    /// Originals would be replaced.
+    #[error("{output}: the output folder is the input folder {input}")]
+    SameFolder {
+        /// The output folder.
+        output: String,
+        /// The input folder.
+        input: String,
+    },
+    /// Originals could be replaced.
+    #[error(
+        "the input folder {input} lies inside the output folder {output}: outputs could replace originals"
+    )]
+    InputInside {
+        /// The output folder.
+        output: String,
+        /// The input folder.
+        input: String,
+    },
+    /// The output folder's path cannot be followed.
+    #[error("{path}: {reason}")]
+    Unresolved {
+        /// The path.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+/// How results are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// A line of JSON a file on standard output.
+    pub json: bool,
+    /// Errors and photos without faces only.
+    pub quiet: bool,
+}
+
+/// What `blur` will do.
+#[derive(Clone, Debug)]
+pub struct BlurPlan {
+    /// What is done to each photo.
+    pub settings: Settings,
+    /// How large a photo may be.
+    pub limits: Limits,
+    /// Whether capture time and camera survive.
+    pub keep_safe_metadata: bool,
+    /// What becomes of a photo without faces.
+    pub on_no_face: OnNoFace,
+    /// Whether existing outputs are replaced.
+    pub overwrite: bool,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// Photos worked on at once, at least 1.
+    pub jobs: usize,
+    /// Where photos come from.
+    pub inputs: Vec<Input>,
+    /// Where they go.
+    pub destination: Destination,
+    /// Where finished files are noted.
+    pub journal: Option<PathBuf>,
+    /// How results are told.
+    pub manner: Manner,
+    /// SHA-256 in hexadecimal of all that shapes an output, this program's version included.
+    pub fingerprint: String,
+}
+
+/// What `detect` will do.
+#[derive(Clone, Debug)]
+pub struct DetectPlan {
+    /// How thoroughly to look.
+    pub settings: Settings,
+    /// How large a photo may be.
+    pub limits: Limits,
+    /// Photos worked on at once, at least 1.
+    pub jobs: usize,
+    /// Where photos come from.
+    pub inputs: Vec<Input>,
+    /// How results are told; JSON always.
+    pub manner: Manner,
+}
+
+impl BlurPlan {
+    /// Checks what was typed against the environment, the configuration file and the file system.
+    ///
+    /// # Errors
+    /// [`PlanError`] says which of them cannot be done.
+    pub fn new(args: BlurArgs, env: &impl Fn(&str) -> Option<OsString>) -> Result<Self, PlanError> {
+        let lower = lower_layers(args.config, env)?;
+        let chosen = args.choices.clone().over(lower);
+        check_flags_fit(&args.choices, chosen.style.unwrap_or(StyleName::Veil))?;
+        let (settings, overlay_sha256) = settings(&chosen)?;
+        let on_no_face = chosen.on_no_face.unwrap_or(OnNoFace::Warn);
+        let keep_safe_metadata = chosen.keep_metadata == Some(KeepMetadata::Safe);
+        let inputs: Vec<Input> = args.inputs.iter().map(|p| Input::look(p)).collect();
+        let destination = destination(&args.output, &inputs)?;
+        let manner = Manner { json: chosen.json.unwrap_or(false), quiet: chosen.quiet.unwrap_or(false) };
+        let unnamed = matches!(destination, Destination::Stdout) || matches!(inputs[..], [Input::Stdin]);
+        if matches!(destination, Destination::Stdout) && manner.json || unnamed && args.journal.is_some() {
+            return Err(PlanError::Stdout);
+        }
+        Ok(Self {
+            fingerprint: fingerprint(&chosen, on_no_face, keep_safe_metadata, &overlay_sha256),
+            settings,
+            limits: limits(&chosen)?,
+            keep_safe_metadata,
+            on_no_face,
+            overwrite: chosen.overwrite.unwrap_or(false),
+            dry_run: args.dry_run,
+            jobs: jobs(&chosen, &inputs)?,
+            inputs,
+            destination,
+            journal: args.journal,
+            manner,
+        })
+    }
+}
+
+impl DetectPlan {
+    /// Checks what was typed, as [`BlurPlan::new`] does.
+    ///
+    /// # Errors
+    /// [`PlanError`] says what cannot be done.
+    pub fn new(args: DetectArgs, env: &impl Fn(&str) -> Option<OsString>) -> Result<Self, PlanError> {
+        let typed = args.choices();
+        let chosen = typed.over(lower_layers(args.config, env)?);
+        let inputs: Vec<Input> = args.inputs.iter().map(|p| Input::look(p)).collect();
+        if inputs.len() > 1 && inputs.iter().any(|i| matches!(i, Input::Stdin)) {
+            return Err(PlanError::Stdin);
+        }
+        Ok(Self {
+            settings: Settings { level: level(&chosen), ..Settings::default() },
+            limits: limits(&chosen)?,
+            jobs: jobs(&chosen, &inputs)?,
+            inputs,
+            manner: Manner { json: true, quiet: chosen.quiet.unwrap_or(false) },
+        })
+    }
+}
+
+fn lower_layers(
+    config: Option<PathBuf>,
+    env: &impl Fn(&str) -> Option<OsString>,
+) -> Result<Choices, LayerError> {
+    let file = config_file(config, env).map(|path| Choices::from_file(&path)).transpose()?;
+    Ok(Choices::from_env(env)?.over(file.unwrap_or_default()))
+}
+
+/// A flag typed for another style would silently do nothing; in the lower layers it may wait for its style.
+fn check_flags_fit(typed: &Choices, style: StyleName) -> Result<(), PlanError> {
+    let table = [
+        ("cells", typed.cells.is_some(), StyleName::Pixelate, "pixelate"),
+        ("sigma", typed.sigma.is_some(), StyleName::Blur, "blur"),
+        ("color", typed.color.is_some(), StyleName::Solid, "solid"),
+        ("overlay", typed.overlay.is_some(), StyleName::Image, "image"),
+    ];
+    match table.into_iter().find(|&(_, given, owner, _)| given && owner != style) {
+        Some((flag, _, _, style)) => Err(PlanError::OtherStyle { flag, style }),
+        None => Ok(()),
+    }
+}
+
+/// The settings, and the overlay's SHA-256 if there is one.
+fn settings(chosen: &Choices) -> Result<(Settings, String), PlanError> {
+    let (style, overlay_sha256) = style(chosen)?;
+    let base = Settings::default();
+    let margin = chosen.margin.map(|m| in_range("margin", m, 1.0, 4.0, "1 to 4")).transpose()?;
+    let feather = chosen.feather.unwrap_or(base.feather);
+    let settings = Settings {
+        level: level(chosen),
+        outline: match chosen.shape {
+            Some(Shape::Box) => Outline::Box,
+            Some(Shape::Ellipse) | None => Outline::Ellipse,
+        },
+        margin,
+        feather: in_range("feather", feather, 0.0, 1.0, "0 to 1")?,
+        seed: chosen.seed,
+        style,
+        ..base
+    };
+    Ok((settings, overlay_sha256))
+}
+
+fn style(chosen: &Choices) -> Result<(Style, String), PlanError> {
+    let style = match chosen.style.unwrap_or(StyleName::Veil) {
+        StyleName::Veil => Style::Veil,
+        StyleName::Pixelate => Style::Pixelate { cells: cells(chosen.cells.unwrap_or(4))? },
+        StyleName::Blur => Style::Blur { sigma: RelativeSigma::new(chosen.sigma.unwrap_or(0.25))? },
+        StyleName::Solid => Style::Solid { rgb: chosen.color.unwrap_or(Rgb([0; 3])).0 },
+        StyleName::Image => {
+            let path = chosen.overlay.as_ref().ok_or(PlanError::NoOverlay)?;
+            let (overlay, sha256) = overlay::read(path)
+                .map_err(|reason| PlanError::Overlay { path: path.display().to_string(), reason })?;
+            return Ok((Style::Image { overlay }, sha256));
+        }
+    };
+    Ok((style, String::new()))
+}
+
+fn cells(cells: u8) -> Result<u8, RedactError> {
+    let allowed = (1..=MOST_MOSAIC_CELLS).contains(&cells);
+    allowed.then_some(cells).ok_or(RedactError::Cells { cells, max: MOST_MOSAIC_CELLS })
+}
+
+fn level(chosen: &Choices) -> faceveil::Level {
+    match chosen.level {
+        Some(Level::Fast) => faceveil::Level::Fast,
+        Some(Level::Balanced) | None => faceveil::Level::Balanced,
+        Some(Level::Thorough) => faceveil::Level::Thorough,
+    }
+}
+
+fn limits(chosen: &Choices) -> Result<Limits, PlanError> {
+    match chosen.max_pixels {
+        None => Ok(Limits::default()),
+        Some(0) => Err(PlanError::Number { flag: "max-pixels", value: 0.0, range: "at least 1" }),
+        Some(max_pixels) => Ok(Limits { max_pixels, ..Limits::default() }),
+    }
+}
+
+/// Workers to start: no more than there are inputs, when that is known.
+fn jobs(chosen: &Choices, inputs: &[Input]) -> Result<usize, PlanError> {
+    let most = if inputs.iter().any(|i| i.root().is_some()) { usize::MAX } else { inputs.len().max(1) };
+    let jobs = match chosen.jobs {
+        Some(0) => return Err(PlanError::Number { flag: "jobs", value: 0.0, range: "at least 1" }),
+        Some(jobs) => usize::from(jobs),
+        None => available_parallelism().map_or(1, usize::from),
+    };
+    Ok(jobs.min(most))
+}
+
+fn in_range(
+    flag: &'static str,
+    value: f32,
+    low: f32,
+    high: f32,
+    range: &'static str,
+) -> Result<f32, PlanError> {
+    let inside = (low..=high).contains(&value);
+    inside.then_some(value).ok_or(PlanError::Number { flag, value: f64::from(value), range })
+}
+
+fn destination(out: &Path, inputs: &[Input]) -> Result<Destination, PlanError> {
+    let shown = || out.display().to_string();
+    let has_stdin = inputs.iter().any(|i| matches!(i, Input::Stdin));
+    let many = inputs.len() > 1 || inputs.iter().any(|i| i.root().is_some());
+    if has_stdin && many {
+        return Err(PlanError::Stdin);
+    }
+    if out == Path::new("-") {
+        return if many { Err(PlanError::Stdout) } else { Ok(Destination::Stdout) };
+    }
+    let is_folder = is_typed_as_folder(out) || out.is_dir();
+    let format = format_of_ending(out);
+    if !many && !is_folder {
+        let format = format.ok_or_else(|| PlanError::Ending(shown()))?;
+        return Ok(Destination::File { path: out.to_owned(), format });
+    }
+    if has_stdin {
+        return Err(PlanError::Stdin);
+    }
+    if !is_folder && (out.exists() || format.is_some()) {
+        return Err(PlanError::NotAFolder(shown()));
+    }
+    check_roots(out, inputs)?;
+    Ok(Destination::Folder(out.to_owned()))
+}
+
+/// Outputs must never land among originals that are yet to be read.
+fn check_roots(out: &Path, inputs: &[Input]) -> Result<(), PlanError> {
+    let output = out.display().to_string();
+    let resolved =
+        resolve(out).map_err(|e| PlanError::Unresolved { path: output.clone(), reason: e.to_string() })?;
+    for root in inputs.iter().filter_map(Input::root) {
+        // A folder that cannot be resolved is reported when it is walked.
+        let Ok(folder) = root.canonicalize() else { continue };
+        let input = root.display().to_string();
+        if folder == resolved {
+            return Err(PlanError::SameFolder { output, input });
+        }
+        if folder.starts_with(&resolved) {
+            return Err(PlanError::InputInside { output, input });
+        }
+    }
+    Ok(())
+}
+
+/// Everything that shapes an output's bytes or whether there is one, hashed.
+fn fingerprint(chosen: &Choices, on_no_face: OnNoFace, keep_safe: bool, overlay_sha256: &str) -> String {
+    let style = chosen.style.unwrap_or(StyleName::Veil);
+    let detail = match style {
+        StyleName::Veil => String::new(),
+        StyleName::Pixelate => format!("{:?}", chosen.cells),
+        StyleName::Blur => format!("{:?}", chosen.sigma),
+        StyleName::Solid => format!("{:?}", chosen.color),
+        StyleName::Image => overlay_sha256.to_owned(),
+    };
+    let all = format!(
+        "{} level={:?} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe}",
+        env!("CARGO_PKG_VERSION"),
+        level(chosen),
+        chosen.shape.unwrap_or(Shape::Ellipse),
+        chosen.margin,
+        chosen.feather,
+        chosen.seed,
+    );
+    hex(&Sha256::digest(all))
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

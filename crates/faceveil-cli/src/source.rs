@@ -1,0 +1,73 @@
+//! Opening what was found: whether it is a photo at all, and its bytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use anyhow::{Context, bail, ensure};
+use faceveil_core::geom::RectF;
+use faceveil_core::redact::{Region, Shape};
+use faceveil_media::Limits;
+
+use crate::sniff::{self, Looks};
+use crate::walk::{Found, Kind};
+
+/// Whether a file is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is tried.
+    Try,
+    /// It is left out, and why.
+    Skip(&'static str),
+}
+
+/// Decides by what was found, and by the first bytes of a file whose name says nothing. Only what is
+/// neither picture nor video is left out: a script may delete the originals afterwards.
+///
+/// # Errors
+/// The file cannot be read, or is a picture or video that is not supported.
+pub fn admit(found: &Found) -> anyhow::Result<Admission> {
+    match &found.kind {
+        Kind::Stdin | Kind::Photo => Ok(Admission::Try),
+        Kind::Special => Ok(Admission::Skip("neither file nor folder")),
+        Kind::Broken(why) => bail!("{why}"),
+        Kind::Unsure => {
+            let mut head = Vec::with_capacity(sniff::HEAD_BYTES);
+            let file = File::open(&found.input).context("cannot be opened")?;
+            file.take(sniff::HEAD_BYTES as u64).read_to_end(&mut head).context("cannot be read")?;
+            match sniff::content(&head) {
+                Looks::Photo => Ok(Admission::Try),
+                Looks::Other => Ok(Admission::Skip("not a photo")),
+                Looks::Unsupported(what) => {
+                    bail!("this looks like {what}; only JPEG, PNG and WebP photos can be read")
+                }
+            }
+        }
+    }
+}
+
+/// All bytes of standard input.
+///
+/// # Errors
+/// It is empty, cannot be read, or is longer than the limit.
+pub fn read_stdin(limits: &Limits) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = limits.max_file_bytes;
+    io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes).context("cannot be read")?;
+    ensure!(!bytes.is_empty(), "is empty");
+    ensure!(bytes.len() as u64 <= limit, "has more bytes than the limit of {limit}");
+    Ok(bytes)
+}
+
+/// The smallest rectangle around what is hidden, without the soft edge.
+pub fn bounds(region: &Region) -> RectF {
+    let of_shape = |shape: &Shape| match shape {
+        Shape::Ellipse(ellipse) => ellipse.bounds(),
+        Shape::Box(rect) => *rect,
+    };
+    region.shapes.iter().map(of_shape).reduce(|a, b| a.union(&b)).unwrap_or(region.frame)
+}
+
+/// Left, top, right, bottom.
+pub fn corners(rect: &RectF) -> [f32; 4] {
+    [rect.left, rect.top, rect.right, rect.bottom]
+}
