@@ -16,8 +16,8 @@
 //! - `log2(1 + A / W)`: the noisy value lies in a range of `A + W`, so its differential entropy is at
 //!   most `log2(A + W)`; given the original it is that of the noise, `log2(W)`; the information is the
 //!   difference. This is the capacity of the amplitude-limited channel with additive uniform noise
-//!   where `A / W` is a whole number (Oettli 1974, <https://doi.org/10.1109/TIT.1974.1055289>), and
-//!   rounding cannot add to it.
+//!   where `A / W` is a whole number (Oettli, IEEE Trans. Inf. Theory 20, 1974; Stapmanns et al. 2025,
+//!   <https://arxiv.org/abs/2501.16145>), and rounding cannot add to it.
 //!
 //! | value | number | `A` | `W` | `L` | bits each | bits in all |
 //! |---|---|---|---|---|---|---|

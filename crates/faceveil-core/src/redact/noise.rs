@@ -17,8 +17,8 @@ pub trait Noise {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoiseError>;
 }
 
-/// Repeatable noise from a 64-bit seed: SplitMix64, Steele, Lea and Flood 2014,
-/// <https://doi.org/10.1145/2660193.2660195>.
+/// Repeatable noise from a 64-bit seed: SplitMix, Steele, Lea and Flood 2014,
+/// <https://doi.org/10.1145/2660193.2660195>, with the constants of Vigna's `splitmix64.c`.
 ///
 /// Weaker than the operating system's randomness: whoever knows or guesses the seed can subtract the
 /// noise, and two pictures redacted with one seed share it. Meant for tests and for runs that must
