@@ -11,7 +11,9 @@ use crate::picture::{JudgeError, Picture};
 /// for any other format, and for JPEGs of four components.
 ///
 /// The referee codes with libjpeg; the encoder here follows libjpeg's transform and averages chroma
-/// as it does, but rounds differently here and there.
+/// as it does, but rounds differently here and there. It shows only where tables are exactly twice as
+/// coarse as those the original was coded with (quality 75, then 50): then half of the coefficients
+/// lie on a rounding edge, and which way they fall looks like change.
 pub(crate) fn same_codec(picture: Picture, source: &Source) -> Result<Picture, JudgeError> {
     match source {
         Source::Jpeg(coding) if matches!(coding.components.len(), 1 | 3) => {

@@ -64,12 +64,15 @@ fn ssim_map(pair: &Pair) -> Plane {
     let smooth = |plane: &Plane| convolve(plane, &kernel, Border::Reflect101);
     let [a, b] = [&pair.reference, &pair.output].map(|picture| Window::of(picture).plane(picture, grey));
     let (mean_a, mean_b) = (smooth(&a), smooth(&b));
-    let [aa, bb, ab] = [(&a, &a), (&b, &b), (&a, &b)].map(|(a, b)| smooth(&a.zip(b, |x, y| x * y)));
+    // Only the sum of the two variances is needed, so one blur does for both.
+    let squares = smooth(&a.zip(&b, |x, y| x * x + y * y));
+    let product = smooth(&a.zip(&b, |x, y| x * y));
     let (c1, c2) = ((0.01_f32 * 255.0).powi(2), (0.03_f32 * 255.0).powi(2));
     let ssim = |i: usize| {
         let (ma, mb) = (mean_a.data[i], mean_b.data[i]);
-        let (va, vb, cov) = (aa.data[i] - ma * ma, bb.data[i] - mb * mb, ab.data[i] - ma * mb);
-        ((2.0 * ma * mb + c1) * (2.0 * cov + c2)) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
+        let means = ma * ma + mb * mb;
+        let (variances, covariance) = (squares.data[i] - means, product.data[i] - ma * mb);
+        ((2.0 * ma * mb + c1) * (2.0 * covariance + c2)) / ((means + c1) * (variances + c2))
     };
     let data = (0..a.data.len()).map(ssim).collect();
     Plane { data, ..a }
