@@ -180,6 +180,37 @@ fn successive_approximation_gives_the_same_pixels() {
     assert_eq!(refined.raster, sequential.raster);
 }
 
+/// The same picture written both ways: progression changes no coefficient.
+#[test]
+fn progressive_output_holds_the_same_picture() {
+    for (kind, channels) in
+        [(ColorType::Luma, 1), (ColorType::Rgb, 3), (ColorType::Cmyk, 4), (ColorType::CmykAsYcck, 4)]
+    {
+        for sampling in
+            [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2]
+        {
+            for (width, height) in [(1, 1), (17, 9), (33, 50), (64, 48)] {
+                let mut file = Vec::new();
+                let mut encoder = Encoder::new(&mut file, 90);
+                encoder.set_sampling_factor(sampling);
+                let samples = fixture::samples(width, height, channels);
+                encoder.encode(&samples, width as u16, height as u16, kind).unwrap();
+                let mut photo = read(&file);
+                let sequential = read(&encode(&photo, &EncodeOptions::default()).unwrap());
+                let Source::Jpeg(coding) = &mut photo.source else { panic!("no JPEG") };
+                coding.progressive = true;
+                let progressive = read(&encode(&photo, &EncodeOptions::default()).unwrap());
+                let case = format!("{kind:?} {sampling:?} {width}×{height}");
+                assert!(progressive.raster == sequential.raster, "{case}");
+                assert!(
+                    self::coding(&progressive).progressive && !self::coding(&sequential).progressive,
+                    "{case}"
+                );
+            }
+        }
+    }
+}
+
 /// One scan a component, which sequential JPEGs may have too.
 #[test]
 fn scans_of_single_components_give_the_same_pixels() {

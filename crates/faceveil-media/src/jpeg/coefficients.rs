@@ -4,6 +4,7 @@
 //! single components meet subsampling. One scan, written from the coefficients and then decoded in
 //! their stead, costs neither.
 
+use crate::jpeg::bit_writer::{BitWriter, magnitude, segment};
 use crate::jpeg::block::Block;
 use crate::jpeg::header::{Frame, ZIGZAG};
 
@@ -46,11 +47,11 @@ impl Coefficients {
         row.get_mut(layout.start + y % layout.vertical * layout.across + x)
     }
 
-    /// Writes frame header, tables and one scan of all components; `None` for coefficients of more
+    /// Appends frame header, tables and one scan of all components; `None` for coefficients of more
     /// bits than the standard has (10, or 11 for a difference of DC).
-    pub fn write_sequential(self, frame: &Frame, file: &mut Vec<u8>) -> Option<()> {
-        write_headers(frame, file);
-        let mut out = BitWriter { file, buffer: 0, filled: 0 };
+    pub fn write_sequential(self, frame: &Frame, mut file: Vec<u8>) -> Option<Vec<u8>> {
+        write_headers(frame, &mut file);
+        let mut out = BitWriter::after(file);
         let mut previous = [0i32; 4];
         for row in self.rows {
             let units = self.layout.first().map_or(0, |l| l.across / l.horizontal);
@@ -59,15 +60,15 @@ impl Coefficients {
                     for dy in 0..layout.vertical {
                         let from = layout.start + dy * layout.across + unit * layout.horizontal;
                         for block in &row[from..from + layout.horizontal] {
-                            out.block(block, previous)?;
+                            write_block(&mut out, block, previous)?;
                         }
                     }
                 }
             }
         }
-        out.finish();
+        let mut file = out.finish();
         file.extend(b"\xFF\xD9");
-        Some(())
+        Some(file)
     }
 }
 
@@ -76,11 +77,6 @@ impl Coefficients {
 const AC_SYMBOLS: usize = 2 + 16 * 10;
 
 fn write_headers(frame: &Frame, file: &mut Vec<u8>) {
-    let segment = |file: &mut Vec<u8>, code: u8, data: &[u8]| {
-        file.extend([0xFF, code]);
-        file.extend((data.len() as u16 + 2).to_be_bytes());
-        file.extend_from_slice(data);
-    };
     let mut sof = vec![8];
     sof.extend((frame.height as u16).to_be_bytes());
     sof.extend((frame.width as u16).to_be_bytes());
@@ -114,88 +110,34 @@ pub(super) fn write_tables(tables: &[Option<[u16; 64]>; 4], file: &mut Vec<u8>) 
     }
 }
 
-struct BitWriter<'a> {
-    file: &'a mut Vec<u8>,
-    buffer: u64,
-    filled: u32,
-}
-
-impl BitWriter<'_> {
-    fn put(&mut self, value: u32, bits: u32) {
-        self.buffer = self.buffer << bits | u64::from(value);
-        self.filled += bits;
-        while self.filled >= 8 {
-            self.filled -= 8;
-            let byte = (self.buffer >> self.filled) as u8;
-            self.file.push(byte);
-            if byte == 0xFF {
-                self.file.push(0);
-            }
-        }
+/// Writes a block with the fixed codes of [`write_headers`].
+fn write_block(out: &mut BitWriter, block: &Block, previous: &mut i32) -> Option<()> {
+    let difference = i32::from(block[0]) - *previous;
+    *previous = block[0].into();
+    let (bits, size) = magnitude(difference);
+    if size > 11 {
+        return None;
     }
-
-    fn block(&mut self, block: &Block, previous: &mut i32) -> Option<()> {
-        let difference = i32::from(block[0]) - *previous;
-        *previous = block[0].into();
-        let (bits, size) = magnitude(difference);
-        if size > 11 {
+    out.put(size << size | bits, 4 + size);
+    let mut run = 0;
+    for &value in &block[1..] {
+        if value == 0 {
+            run += 1;
+            continue;
+        }
+        while run > 15 {
+            out.put(1, 8);
+            run -= 16;
+        }
+        let (bits, size) = magnitude(value.into());
+        if size > 10 {
             return None;
         }
-        self.put(size << size | bits, 4 + size);
-        let mut run = 0;
-        for &value in &block[1..] {
-            if value == 0 {
-                run += 1;
-                continue;
-            }
-            while run > 15 {
-                self.put(1, 8);
-                run -= 16;
-            }
-            let (bits, size) = magnitude(value.into());
-            if size > 10 {
-                return None;
-            }
-            let code = 2 + run * 10 + size - 1;
-            self.put(code << size | bits, 8 + size);
-            run = 0;
-        }
-        if run > 0 {
-            self.put(0, 8);
-        }
-        Some(())
+        out.put((2 + run * 10 + size - 1) << size | bits, 8 + size);
+        run = 0;
     }
-
-    /// Fills the last byte with ones.
-    fn finish(&mut self) {
-        let spare = (8 - self.filled % 8) % 8;
-        self.put((1 << spare) - 1, spare);
+    if run > 0 {
+        out.put(0, 8);
     }
-}
-
-/// A value's bits and their number, T.81 table F.1.
-fn magnitude(value: i32) -> (u32, u32) {
-    let size = 32 - value.unsigned_abs().leading_zeros();
-    let bits = if value < 0 { value - 1 } else { value } as u32 & ((1 << size) - 1);
-    (bits, size)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn magnitudes_of_the_standard() {
-        for (value, want) in [
-            (0, (0, 0)),
-            (1, (1, 1)),
-            (-1, (0, 1)),
-            (3, (3, 2)),
-            (-3, (0, 2)),
-            (-2, (1, 2)),
-            (-1023, (0, 10)),
-        ] {
-            assert_eq!(magnitude(value), want, "{value}");
-        }
-    }
+    Some(())
 }

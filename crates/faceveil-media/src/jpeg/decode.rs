@@ -95,8 +95,7 @@ fn one_scan(coefficients: Coefficients, header: &Header, model: Model) -> Result
     write_tables(&header.tables, &mut stream);
     let too_large =
         DecodeError::Damaged { format: Format::Jpeg, what: "an impossible coefficient", offset: 0 };
-    coefficients.write_sequential(&header.frame, &mut stream).ok_or(too_large)?;
-    Ok(stream)
+    coefficients.write_sequential(&header.frame, stream).ok_or(too_large)
 }
 
 /// The file without metadata and without what follows the picture: what the decoder needs.

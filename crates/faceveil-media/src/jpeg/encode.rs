@@ -1,6 +1,7 @@
 //! JPEG out.
 
 use crate::colour::{flatten, row8};
+use crate::jpeg::progressive::progressive;
 use crate::{EncodeError, Format, JpegCoding, JpegComponent, Photo, Source, icc};
 use faceveil_core::raster::{Color, Raster, Samples};
 use jpeg_encoder::{
@@ -26,14 +27,14 @@ fn write(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, EncodingError> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, QUALITY);
     encoder.set_sampling_factor(plan.sampling);
+    // Factors of 4 the encoder cannot write in one scan, which is what `progressive` starts from.
+    let by_encoder = plan.progressive && !interleaved(plan.sampling);
+    encoder.set_progressive(by_encoder);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     if let Some([luma, chroma]) = plan.tables {
         let custom = |table: [u16; 64]| QuantizationTableType::Custom(Box::new(table));
         encoder.set_quantization_tables(custom(luma), custom(chroma));
     }
-    encoder.set_progressive(plan.progressive);
-    // A progressive picture is held as coefficients anyway; for others this would cost that memory.
-    encoder.set_optimized_huffman_tables(plan.progressive);
     if plan.model == Model::Rgb {
         encoder.add_app_segment(14, b"Adobe\0\x64\0\0\0\0\0".to_vec())?;
     }
@@ -48,6 +49,9 @@ fn write(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, EncodingError> {
     if plan.model == Model::Rgb {
         // A JFIF segment promises YCbCr, and the encoder always writes one, of 18 bytes.
         file.drain(2..20);
+    }
+    if plan.progressive && !by_encoder {
+        file = progressive(&file).ok_or(EncodingError::Write("no single scan to start from".into()))?;
     }
     Ok(file)
 }
@@ -137,6 +141,12 @@ impl Plan {
         };
         Some(Self { model, sampling, tables: Some(tables), progressive: coding.progressive })
     }
+}
+
+/// Whether the encoder writes all components in one scan.
+fn interleaved(sampling: SamplingFactor) -> bool {
+    use SamplingFactor as S;
+    matches!(sampling, S::F_1_1 | S::F_2_1 | S::F_1_2 | S::F_2_2)
 }
 
 /// The smallest step of these components by coefficient, at most 255: the encoder writes tables of

@@ -2,7 +2,7 @@
 
 use crate::inspect::Part;
 use crate::jpeg::coefficients::Coefficients;
-use crate::jpeg::entropy::{Scan, ScanComponent, ScanReader, TableSet};
+use crate::jpeg::entropy::{Scan, ScanComponent, ScanReader, TableSet, Tables};
 use crate::jpeg::huffman::Huffman;
 use crate::{DecodeError, Format, Limits};
 
@@ -285,5 +285,40 @@ impl<'a> Walk<'a> {
         }
         let coefficients = reader.coefficients;
         Ok(Header { frame, tables, jfif: self.jfif, adobe: self.adobe, coefficients })
+    }
+}
+
+/// The one scan of a sequential file, ready to be read.
+pub(super) struct OnlyScan<'a> {
+    pub frame: Frame,
+    pub scan: Scan,
+    pub data: &'a [u8],
+    dc: TableSet,
+    ac: TableSet,
+}
+
+impl<'a> OnlyScan<'a> {
+    /// `None` unless the file has just one scan, of all its components and without restarts.
+    pub fn find(bytes: &'a [u8], parts: &[Part]) -> Option<Self> {
+        let limits = Limits { max_pixels: u64::MAX, max_file_bytes: u64::MAX };
+        let mut scans = parts.iter().filter(|p| p.name == "scan");
+        let (data, None) = (scans.next()?.data(bytes), scans.next()) else { return None };
+        let mut walk = Walk::new(bytes, &limits);
+        for part in parts.iter().take_while(|p| p.name != "scan") {
+            walk.visit(part).ok()?;
+        }
+        let (frame, scan) = (walk.frame?, walk.scan?);
+        let whole = scan.components.len() == frame.components.len() && scan.restart_interval == 0;
+        let sound = whole && !frame.progressive;
+        sound.then_some(Self { frame, scan, data, dc: walk.dc, ac: walk.ac })
+    }
+
+    /// The tables of a component.
+    pub fn tables(&self, component: usize) -> Tables<'_> {
+        let of = self.scan.components.iter().find(|c| c.index == component);
+        let Some(of) = of else { return (None, None) };
+        let dc = self.dc.get(usize::from(of.dc)).and_then(Option::as_ref);
+        let ac = self.ac.get(usize::from(of.ac)).and_then(Option::as_ref);
+        (dc, ac)
     }
 }
