@@ -101,11 +101,8 @@ impl From<Raster> for Picture {
     fn from(raster: Raster) -> Self {
         let (width, height) = (raster.width(), raster.height());
         let size = (width as usize, height as usize);
-        if raster.color() == Color::Rgb && matches!(raster.samples(), Samples::U8(_)) {
-            if let Samples::U8(pixels) = raster.into_samples() {
-                return Self { width: size.0, height: size.1, pixels };
-            }
-            unreachable!("the samples were of 8 bits");
+        if let (Color::Rgb, Samples::U8(pixels)) = (raster.color(), raster.samples()) {
+            return Self { width: size.0, height: size.1, pixels: pixels.clone() };
         }
         let at = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
         let pixels = at.flat_map(|(x, y)| raster.rgb8(x, y)).collect();
