@@ -12,7 +12,7 @@
 //! peak 1 copy and the file's picture data for a JPEG in one scan; for a progressive JPEG or one in
 //! several scans `2 * f` copies of coefficients, then 1 of pixels (`f` is 1 for 4:4:4, 2/3 for
 //! 4:2:2, 1/2 for 4:2:0); for PNG 1 copy of its own samples, 2 if interlaced and of 16 bits; for
-//! WebP about 2.4. An EXIF orientation of 5 to 8 (sides swapped) holds 2 copies for a moment, the
+//! WebP about 2.7. An EXIF orientation of 5 to 8 (sides swapped) holds 2 copies for a moment, the
 //! others none more. Encoding holds the new file, twice while it becomes progressive, and for WebP
 //! about 1.7 copies more.
 #![forbid(unsafe_code)]

@@ -11,9 +11,12 @@ use crate::jpeg::header::{Frame, ZIGZAG};
 /// All blocks of a frame, by rows of units, so that a row can be let go once it is written.
 #[derive(Debug)]
 pub(super) struct Coefficients {
-    /// Each row holds component after component, each of those row by row.
+    /// Each row holds component after component, each of those row by row; empty until its first
+    /// block comes, so that a header's mere promise takes no memory.
     rows: Vec<Vec<Block>>,
     layout: Vec<Layout>,
+    /// Blocks a row.
+    len: usize,
 }
 
 /// Where a component's blocks are in a row of units.
@@ -36,7 +39,7 @@ impl Coefficients {
             layout.push(Layout { start: len, across, horizontal, vertical });
             len += across * vertical;
         }
-        Self { rows: (0..down).map(|_| vec![[0; 64]; len]).collect(), layout }
+        Self { rows: vec![Vec::new(); down as usize], layout, len }
     }
 
     /// Block `(x, y)` of a component.
@@ -44,6 +47,9 @@ impl Coefficients {
     pub fn block_mut(&mut self, component: usize, x: usize, y: usize) -> Option<&mut Block> {
         let layout = self.layout[component];
         let row = self.rows.get_mut(y / layout.vertical)?;
+        if row.is_empty() {
+            *row = vec![[0; 64]; self.len];
+        }
         row.get_mut(layout.start + y % layout.vertical * layout.across + x)
     }
 
@@ -59,7 +65,7 @@ impl Coefficients {
                 for (layout, previous) in self.layout.iter().zip(&mut previous) {
                     for dy in 0..layout.vertical {
                         let from = layout.start + dy * layout.across + unit * layout.horizontal;
-                        for block in &row[from..from + layout.horizontal] {
+                        for block in row.get(from..from + layout.horizontal)? {
                             write_block(&mut out, block, previous)?;
                         }
                     }
