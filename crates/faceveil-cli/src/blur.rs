@@ -141,11 +141,11 @@ impl Work<'_> {
         }
         report.output = job.output.clone()?;
         let stamp = self.stamp(input)?;
-        if let Some(output) = &report.output {
-            if let Some(faces) = self.check_output(input, stamp.as_ref(), output)? {
-                report.faces = Some(faces);
-                return Ok(Status::Resumed);
-            }
+        if let Some(output) = &report.output
+            && let Some(faces) = self.check_output(input, stamp.as_ref(), output)?
+        {
+            report.faces = Some(faces);
+            return Ok(Status::Resumed);
         }
         let mut photo = self.read(&job.found, report)?;
         let faces = self.hide(anonymizer, &mut photo, report)?;

@@ -233,9 +233,8 @@ fn check_flags_fit(typed: &Choices, style: StyleName) -> Result<(), PlanError> {
 /// The settings, and the overlay's SHA-256 if there is one.
 fn settings(chosen: &Choices) -> Result<(Settings, String), PlanError> {
     let (style, overlay_sha256) = style(chosen)?;
-    let base = Settings::default();
     let margin = chosen.margin.map(|m| in_range("margin", m, 1.0, 4.0, "1 to 4")).transpose()?;
-    let feather = chosen.feather.unwrap_or(base.feather);
+    let feather = chosen.feather.unwrap_or(Settings::default().feather);
     let settings = Settings {
         level: level(chosen),
         outline: match chosen.shape {
@@ -246,7 +245,6 @@ fn settings(chosen: &Choices) -> Result<(Settings, String), PlanError> {
         feather: in_range("feather", feather, 0.0, 1.0, "0 to 1")?,
         seed: chosen.seed,
         style,
-        ..base
     };
     Ok((settings, overlay_sha256))
 }

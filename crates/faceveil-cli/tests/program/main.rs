@@ -1,6 +1,8 @@
 //! The program as its users run it: the real binary, in a temporary folder.
 
 mod behaviour;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod journal;
 mod layers;
 mod places;
