@@ -78,7 +78,8 @@ fn the_program_reads_all_layers() {
     b.put("mine.toml", b"max-pixels = 20\n");
     b.put(".config/faceveil/config.toml", b"max-pixels = 30\n");
     // The limit that is in force is in the message; 1200 pixels pass the last.
-    let cases: [(&[(&str, &str)], &[&str], &str); 8] = [
+    type Variables = &'static [(&'static str, &'static str)];
+    let cases: [(Variables, &[&str], &str); 8] = [
         (&[], &[], "limit of 30"),
         (&[("XDG_CONFIG_HOME", "xdg")], &[], "limit of 10"),
         (&[("XDG_CONFIG_HOME", "xdg")], &["--config", "mine.toml"], "limit of 20"),
