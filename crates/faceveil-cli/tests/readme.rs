@@ -9,11 +9,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use faceveil_cli::choices::Choices;
+use faceveil_cli::plan::hex;
+use sha2::{Digest, Sha256};
 
 /// Commands of the README that are not run here, and why.
 const NOT_RUN: [(&str, &str); 2] = [
     ("cargo xtask test", "it runs this test"),
-    ("cargo install --locked --path crates/faceveil-cli", "it builds for minutes and writes to the user's home"),
+    (
+        "cargo install --locked --path crates/faceveil-cli",
+        "it builds for minutes and writes to the user's home",
+    ),
 ];
 /// What a line that builds the program first begins with; the program is built already.
 const BUILD_AND_RUN: &str = "cargo run --release -p faceveil-cli -- ";
@@ -162,7 +167,10 @@ mod commands {
         for line in blocks_of(&page, "json").concat() {
             let shown: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(fields(&shown), fields(&ran.json()[0]), "{line}");
-            assert_eq!((&shown["status"], &shown["faces"]), (&ran.json()[0]["status"], &ran.json()[0]["faces"]));
+            assert_eq!(
+                (&shown["status"], &shown["faces"]),
+                (&ran.json()[0]["status"], &ran.json()[0]["faces"])
+            );
             compared += 1;
         }
         assert_eq!(compared, 1);
@@ -201,11 +209,35 @@ fn the_example_configuration_has_every_choice() {
 }
 
 #[test]
+fn the_tables_of_files_have_their_true_hashes() {
+    let mut rows = Vec::new();
+    for page in ["models/README.md", "assets/README.md"] {
+        let folder = repository().join(page).with_file_name("");
+        for row in read(repository().join(page)).lines().filter(|l| l.starts_with("| `")) {
+            let cells: Vec<&str> = row.split('|').map(|c| c.trim().trim_matches('`')).collect();
+            let hash = cells[cells.len() - 2];
+            if hash.len() == 64 {
+                let bytes = fs::read(folder.join(cells[1])).unwrap();
+                assert_eq!(hex(&Sha256::digest(&bytes)), hash, "{page}: {}", cells[1]);
+                rows.push(row.to_owned());
+            }
+        }
+    }
+    assert!(rows.len() >= 4, "only {} rows have a hash", rows.len());
+    for model in faceveil::models() {
+        let row = rows.iter().find(|r| r.contains(model.sha256));
+        let row = row.unwrap_or_else(|| panic!("{} is not in models/README.md", model.name));
+        assert!(row.contains(model.licence), "{} is under {}: {row}", model.name, model.licence);
+    }
+}
+
+#[test]
 fn every_relative_link_leads_somewhere() {
     let root = repository();
-    let mut pages: Vec<PathBuf> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "assets/README.md", "models/README.md"]
-        .map(|p| root.join(p))
-        .into();
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "assets/README.md", "models/README.md"]
+            .map(|p| root.join(p))
+            .into();
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|e| e.unwrap().path());
     pages.extend(docs.filter(|p| p.extension().is_some_and(|e| e == "md")));
     let (mut checked, mut broken) = (0, Vec::new());
@@ -229,7 +261,10 @@ fn a_broken_link_is_noticed() {
     {
         assert_eq!(check_link(&page, link).is_ok(), sound, "{link}");
     }
-    assert_eq!(links("[a](b.md) ![c](d/e.jpg) <https://x.y> [f](https://x.y) [g](#h)"), ["b.md", "d/e.jpg", "#h"]);
+    assert_eq!(
+        links("[a](b.md) ![c](d/e.jpg) <https://x.y> [f](https://x.y) [g](#h)"),
+        ["b.md", "d/e.jpg", "#h"]
+    );
 }
 
 /// Targets of a page's inline links and pictures that are not addresses.
@@ -245,7 +280,8 @@ fn check_link(page: &Path, link: &str) -> Result<(), &'static str> {
     if !target.exists() {
         return Err("no such file");
     }
-    let headings = |text: String| prose(&text).lines().filter(|l| l.starts_with('#')).map(anchor).collect::<Vec<_>>();
+    let headings =
+        |text: String| prose(&text).lines().filter(|l| l.starts_with('#')).map(anchor).collect::<Vec<_>>();
     match heading {
         Some(h) if !headings(read(&target)).iter().any(|have| have == h) => Err("no such heading"),
         _ => Ok(()),
