@@ -1,10 +1,23 @@
 //! From an ONNX graph to a list of operations. ReLU and batch norm are folded into the convolution before
 //! them; reshapes, transpositions and sigmoids of the outputs are dropped: with interleaved channels
 //! they move nothing, and a decoder takes the sigmoid only of the values that it looks at.
+//!
+//! The file is not trusted: all shapes are checked here, so that running the network cannot fail, and
+//! what a file may ask for in memory and time is bounded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use crate::kernels::padded;
 use crate::onnx::{Graph, Node, OnnxError, Tensor};
+
+/// Times that a value may be halved: the picture's sides are multiples of `2^5`, so that all halves are whole.
+const MAX_HALVINGS: u32 = 5;
+/// Operations at most; CenterFace has 76. Fusing takes time with their cube.
+const MAX_OPS: usize = 512;
+/// Packed weights at most, over all operations; CenterFace has 2.3 million.
+const MAX_WEIGHTS: usize = 1 << 24;
+/// Floats at most, over all values, for each pixel of the picture; CenterFace needs 146.
+const MAX_FLOATS_PER_PIXEL: usize = 1 << 10;
 
 /// Why a graph cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +97,16 @@ pub(crate) struct Ops {
 
 /// Reads the operations of `graph`, whose picture input has `input_channels`. Its value is number 0.
 pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, ImportError> {
-    let mut importer = Importer { graph, names: HashMap::new(), uses: HashMap::new(), ops: Ops::default() };
+    let mut importer = Importer {
+        graph,
+        names: HashMap::new(),
+        finals: HashSet::new(),
+        uses: HashMap::new(),
+        halvings: vec![0],
+        floats: 0,
+        weights: 0,
+        ops: Ops::default(),
+    };
     for name in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
         *importer.uses.entry(name).or_default() += 1;
     }
@@ -95,7 +117,7 @@ pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, Import
         importer.node(node)?;
     }
     for name in &graph.outputs {
-        let value = importer.value(name)?;
+        let value = importer.named(name)?;
         let channels = importer.ops.channels[value];
         importer.ops.outputs.push((name.clone(), value, 0, channels));
     }
@@ -105,7 +127,15 @@ pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, Import
 struct Importer<'g> {
     graph: &'g Graph,
     names: HashMap<&'g str, ValueId>,
+    /// Names for the decoder only: behind a reshape, a transposition or a sigmoid that is dropped.
+    finals: HashSet<&'g str>,
     uses: HashMap<&'g str, usize>,
+    /// How often each value's sides are halved.
+    halvings: Vec<u32>,
+    /// Floats of all values for `2^MAX_HALVINGS` × `2^MAX_HALVINGS` pixels.
+    floats: usize,
+    /// Packed weights of all operations.
+    weights: usize,
     ops: Ops,
 }
 
@@ -119,18 +149,39 @@ impl<'g> Importer<'g> {
             "MaxPool" => self.max_pool(node),
             "Resize" => self.resize(node),
             "Add" => {
-                let (a, b) = (self.value(input(node, 0)?)?, self.value(input(node, 1)?)?);
-                self.push(node, Op::Add(a, b), self.ops.channels[a])
+                let (a, b) = (self.value(node, 0)?, self.value(node, 1)?);
+                let shape = |value: ValueId| (self.ops.channels[value], self.halvings[value]);
+                if shape(a) != shape(b) {
+                    return Err(unsupported(node, "the summands' shapes differ"));
+                }
+                self.push(node, Op::Add(a, b), self.ops.channels[a], self.halvings[a])
             }
-            "Transpose" | "Reshape" | "Sigmoid" => self.alias(node),
+            "Transpose" | "Reshape" | "Sigmoid" => {
+                self.finals.insert(output(node)?);
+                self.name(node, self.named(input(node, 0)?)?)
+            }
             // They only compute the shapes of the reshapes.
             "Constant" | "Shape" | "Gather" | "Unsqueeze" | "Concat" => Ok(()),
             _ => Err(unsupported(node, "not one of the engine's")),
         }
     }
 
-    fn value(&self, name: &str) -> Result<ValueId, ImportError> {
+    fn named(&self, name: &str) -> Result<ValueId, ImportError> {
         self.names.get(name).copied().ok_or_else(|| ImportError::Unknown(name.to_owned()))
+    }
+
+    /// The value that `node` computes with.
+    fn value(&self, node: &'g Node, index: usize) -> Result<ValueId, ImportError> {
+        let name = input(node, index)?;
+        let value = self.named(name)?;
+        if self.finals.contains(name) {
+            return Err(unsupported(node, "reads a reshape, a transposition or a sigmoid"));
+        }
+        // The picture's channels lie without padding, which only the gathering convolution reads.
+        if value == 0 && !(node.op == "Conv" && index == 0) {
+            return Err(unsupported(node, "reads the picture"));
+        }
+        Ok(value)
     }
 
     fn tensor(&self, node: &'g Node, index: usize) -> Result<&'g Tensor, ImportError> {
@@ -138,22 +189,43 @@ impl<'g> Importer<'g> {
         self.graph.tensors.get(name).ok_or_else(|| unsupported(node, "weights are not a constant"))
     }
 
-    fn push(&mut self, node: &'g Node, op: Op, channels: usize) -> Result<(), ImportError> {
+    fn push(&mut self, node: &'g Node, op: Op, channels: usize, halvings: u32) -> Result<(), ImportError> {
+        if halvings > MAX_HALVINGS || self.ops.list.len() == MAX_OPS {
+            return Err(unsupported(node, "too many operations or halvings"));
+        }
+        // The file is longer than a value has channels: no overflow.
+        self.floats += padded(channels) << (2 * (MAX_HALVINGS - halvings));
+        if self.floats > MAX_FLOATS_PER_PIXEL << (2 * MAX_HALVINGS) {
+            return Err(unsupported(node, "the network needs too much memory"));
+        }
         let value = self.ops.channels.len();
         self.ops.channels.push(channels);
+        self.halvings.push(halvings);
         self.ops.list.push((op, value));
-        self.names.insert(output(node)?, value);
-        Ok(())
+        self.name(node, value)
     }
 
-    fn alias(&mut self, node: &'g Node) -> Result<(), ImportError> {
-        let value = self.value(input(node, 0)?)?;
-        self.names.insert(output(node)?, value);
+    /// Gives `value` the name of the node's output.
+    fn name(&mut self, node: &'g Node, value: ValueId) -> Result<(), ImportError> {
+        match self.names.insert(output(node)?, value) {
+            None => Ok(()),
+            Some(_) => Err(unsupported(node, "makes a value that there is already")),
+        }
+    }
+
+    /// Counts the weights of a convolution as they will be packed.
+    fn count_weights(&mut self, node: &'g Node, shape: [usize; 3]) -> Result<(), ImportError> {
+        let [outputs, inputs, taps] = shape;
+        let packed = padded(outputs).checked_mul(padded(inputs)).and_then(|n| n.checked_mul(taps));
+        self.weights = packed.map_or(usize::MAX, |n| self.weights.saturating_add(n));
+        if self.weights > MAX_WEIGHTS {
+            return Err(unsupported(node, "the network has too many weights"));
+        }
         Ok(())
     }
 
     fn conv(&mut self, node: &'g Node) -> Result<(), ImportError> {
-        let from = self.value(input(node, 0)?)?;
+        let from = self.value(node, 0)?;
         let weights = self.tensor(node, 1)?;
         let &[outputs, inputs, height, width] = weights.dims.as_slice() else {
             return Err(unsupported(node, "weights are not of four dimensions"));
@@ -173,20 +245,25 @@ impl<'g> Importer<'g> {
             _ => return Err(unsupported(node, "stride")),
         };
         let wanted = if kernel == Kernel::Depth { outputs } else { inputs };
-        if pads != [pad; 4] || self.ops.channels[from] != wanted || outputs == 0 {
-            return Err(unsupported(node, "padding or channels"));
+        let dilated = ints(node, "dilations", &[1, 1]) != [1, 1];
+        if dilated || pads != [pad; 4] || self.ops.channels[from] != wanted || outputs == 0 || inputs == 0 {
+            return Err(unsupported(node, "dilation, padding or channels"));
         }
+        if from == 0 && kernel != Kernel::Full3 {
+            return Err(unsupported(node, "reads the picture, which only 3×3 over all channels can"));
+        }
+        self.count_weights(node, [outputs, inputs, height * width])?;
         let bias =
             if node.inputs.len() > 2 { self.tensor(node, 2)?.floats.clone() } else { vec![0.0; outputs] };
         if bias.len() != outputs || weights.floats.len() != outputs * inputs * height * width {
             return Err(unsupported(node, "weights are not floats, or the bias has another length"));
         }
         let conv = Conv { kernel, stride, weights: weights.floats.clone(), bias, relu: false };
-        self.push(node, Op::Conv(from, conv), outputs)
+        self.push(node, Op::Conv(from, conv), outputs, self.halvings[from] + u32::from(stride == 2))
     }
 
     fn transposed(&mut self, node: &'g Node) -> Result<(), ImportError> {
-        let from = self.value(input(node, 0)?)?;
+        let from = self.value(node, 0)?;
         let weights = self.tensor(node, 1)?;
         let &[inputs, outputs, 2, 2] = weights.dims.as_slice() else {
             return Err(unsupported(node, "kernel is not 2×2"));
@@ -196,6 +273,8 @@ impl<'g> Importer<'g> {
         if !fits || !floats || node.inputs.len() > 2 || self.ops.channels[from] != inputs || outputs == 0 {
             return Err(unsupported(node, "stride, padding, bias or channels"));
         }
+        let halvings = self.doubled(node, from)?;
+        self.count_weights(node, [outputs, inputs, 4])?;
         // [inputs, outputs, 4] -> [4 * outputs, inputs]: a pointwise convolution to four pixels.
         let mut packed = vec![0.0; weights.floats.len()];
         for (i, block) in weights.floats.chunks_exact(outputs * 4).enumerate() {
@@ -212,13 +291,19 @@ impl<'g> Importer<'g> {
             bias: vec![0.0; outputs],
             relu: false,
         };
-        self.push(node, Op::Conv(from, conv), outputs)
+        self.push(node, Op::Conv(from, conv), outputs, halvings)
+    }
+
+    /// How often the sides of a value twice as large as `from` are halved.
+    fn doubled(&self, node: &'g Node, from: ValueId) -> Result<u32, ImportError> {
+        let halvings = self.halvings[from].checked_sub(1);
+        halvings.ok_or_else(|| unsupported(node, "makes something larger than the picture"))
     }
 
     /// The convolution that alone makes `node`'s input, if nothing else reads that.
     fn conv_before(&mut self, node: &'g Node) -> Result<&mut Conv, ImportError> {
         let name = input(node, 0)?;
-        let value = self.value(name)?;
+        let value = self.value(node, 0)?;
         if self.uses.get(name) == Some(&1)
             && let Some((Op::Conv(_, conv), _)) = self.ops.list.iter_mut().rfind(|(_, made)| *made == value)
         {
@@ -229,7 +314,7 @@ impl<'g> Importer<'g> {
 
     fn relu(&mut self, node: &'g Node) -> Result<(), ImportError> {
         self.conv_before(node)?.relu = true;
-        self.alias(node)
+        self.name(node, self.named(input(node, 0)?)?)
     }
 
     fn batch_norm(&mut self, node: &'g Node) -> Result<(), ImportError> {
@@ -251,24 +336,25 @@ impl<'g> Importer<'g> {
             }
             conv.bias[o] = (conv.bias[o] - mean) * factor + beta;
         }
-        self.alias(node)
+        self.name(node, self.named(input(node, 0)?)?)
     }
 
     fn max_pool(&mut self, node: &'g Node) -> Result<(), ImportError> {
-        let from = self.value(input(node, 0)?)?;
+        let from = self.value(node, 0)?;
         let two = ints(node, "kernel_shape", &[]) == [2, 2] && ints(node, "strides", &[1, 1]) == [2, 2];
         if !two || ints(node, "pads", &[0; 4]) != [0; 4] {
             return Err(unsupported(node, "only 2×2 with stride 2"));
         }
-        self.push(node, Op::MaxPool(from), self.ops.channels[from])
+        self.push(node, Op::MaxPool(from), self.ops.channels[from], self.halvings[from] + 1)
     }
 
     fn resize(&mut self, node: &'g Node) -> Result<(), ImportError> {
-        let from = self.value(input(node, 0)?)?;
+        let from = self.value(node, 0)?;
         if self.tensor(node, 2)?.floats != [1.0, 1.0, 2.0, 2.0] {
             return Err(unsupported(node, "only to twice the size"));
         }
-        self.push(node, Op::Upsample(from), self.ops.channels[from])
+        let halvings = self.doubled(node, from)?;
+        self.push(node, Op::Upsample(from), self.ops.channels[from], halvings)
     }
 }
 

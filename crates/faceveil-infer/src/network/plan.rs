@@ -184,6 +184,10 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
     // The next operation, if it is the only one that reads what we have so far.
     let mut follow = |output: ValueId, fits: &dyn Fn(&Op) -> bool| {
         let next = (uses[output] == 1).then(|| ops.list.iter().position(|(op, _)| fits(op)))??;
+        // The other summand's chain may have taken a sum.
+        if taken[next] {
+            return None;
+        }
         taken[next] = true;
         Some(&ops.list[next])
     };
