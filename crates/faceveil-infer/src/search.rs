@@ -38,7 +38,8 @@ pub struct SearchSettings {
     pub least_logit: f32,
     /// Where no face reaches this sum, the picture is searched turned by 90°, 180° and 270°, too.
     pub convincing_logit: f32,
-    /// Least sum of log-odds for a face in a turned picture.
+    /// A turned picture's faces count only if one of them reaches this sum: photos lie on one side with
+    /// all their faces, and three more searches would bring three times the false alarms.
     pub turned_logit: f32,
 }
 
@@ -98,10 +99,13 @@ impl Search {
             RgbImage::crop(raster, whole, backdrop)
         };
         let mut faces = self.joined(&view, self.settings.least_logit)?;
-        if faces.iter().all(|f| joined_logit(f) < self.settings.convincing_logit) {
+        let reaches = |faces: &[Face], least| faces.iter().any(|f| joined_logit(f) >= least);
+        if !reaches(&faces, self.settings.convincing_logit) {
             for quarters in 1..4 {
-                let turned = self.joined(&view.turned(quarters), self.settings.turned_logit)?;
-                faces.extend(turned.iter().map(|f| view.turn_back(f, quarters)));
+                let turned = self.joined(&view.turned(quarters), self.settings.least_logit)?;
+                if reaches(&turned, self.settings.turned_logit) {
+                    faces.extend(turned.iter().map(|f| view.turn_back(f, quarters)));
+                }
             }
         }
         let (sx, sy) = (ratio(width, view.view().width()), ratio(height, view.view().height()));

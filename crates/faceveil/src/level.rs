@@ -33,10 +33,10 @@ impl Level {
                 turned_logit: -5.0,
             },
             Self::Balanced => SearchSettings {
-                centerface_scale: 0.7,
+                centerface_scale: 0.5,
                 least_logit: -4.0,
-                convincing_logit: 0.0,
-                turned_logit: -1.0,
+                convincing_logit: 1.0,
+                turned_logit: 0.5,
             },
             Self::Thorough => SearchSettings {
                 centerface_scale: 1.0,

@@ -1,0 +1,116 @@
+//! One operating point on the `tune` part, judged like a finished picture: search, redact, encode, then the
+//! measures of `faceveil-eval`. What [`crate::tune`] estimates from boxes, this measures.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use faceveil::Style;
+use faceveil_core::policy::{Outline, Policy};
+use faceveil_core::redact::{SeededNoise, redact};
+use faceveil_data::dataset::{self, Item};
+use faceveil_data::split::{Part, Set};
+use faceveil_eval::{PictureVerdict, Summary, judge_pair};
+use faceveil_infer::search::{Search, SearchSettings};
+use faceveil_infer::view::{Backdrop, RgbImage};
+use faceveil_media::{EncodeOptions, Limits};
+
+/// The point to try.
+#[derive(Args, Clone, Debug)]
+pub struct Trial {
+    /// Scale of the view that CenterFace sees; 0 leaves it out.
+    #[arg(long, default_value_t = 0.5)]
+    scale: f32,
+    /// Least sum of log-odds.
+    #[arg(long, default_value_t = -4.0, allow_hyphen_values = true)]
+    least: f32,
+    /// Below this sum the picture is searched turned, too.
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
+    convincing: f32,
+    /// Least best sum of a turned picture.
+    #[arg(long, default_value_t = 0.5, allow_hyphen_values = true)]
+    turned: f32,
+    /// Region by box.
+    #[arg(long, default_value_t = 1.4)]
+    margin: f32,
+    /// Soft edge by face.
+    #[arg(long, default_value_t = 0.08)]
+    feather: f32,
+    /// Only every n-th picture.
+    #[arg(long, default_value_t = 1)]
+    every: usize,
+    /// Quarters that the pictures are turned by before anything else (annotations with them).
+    #[arg(long, default_value_t = 0)]
+    quarters: u32,
+    /// Only these sets.
+    #[arg(long, value_delimiter = ',', default_values_t = ["fddb".to_owned(), "masks_voc".to_owned(), "wider_yolo".to_owned(), "negatives".to_owned()])]
+    sets: Vec<String>,
+}
+
+/// Judges the point on each set and prints a line a set.
+pub fn run(shared: &Path, trial: &Trial) -> Result<()> {
+    println!("{trial:?}");
+    for set in Set::ALL.into_iter().filter(|s| trial.sets.iter().any(|n| n == s.name())) {
+        let items: Vec<Item> = dataset::load(shared, set, Part::Tune)?.into_iter().step_by(trial.every).collect();
+        let summary = Summary::of(&verdicts(&items, trial)?);
+        let faces = &summary.at_least_16_px;
+        let rate = |r: &Option<faceveil_eval::Rate>| {
+            r.as_ref().map_or("-".to_owned(), |r| format!("{:.2} % ({}/{})", 100.0 * r.rate, r.hits, r.of))
+        };
+        println!(
+            "{:12} leak {:18} exposed {:18} other {:5.2} %  false {}",
+            set.name(),
+            rate(&faces.leak),
+            rate(&faces.exposed),
+            summary.outside.as_ref().map_or(f64::NAN, |o| 100.0 * o.changed_share),
+            rate(&summary.images_with_false_region),
+        );
+    }
+    Ok(())
+}
+
+fn verdicts(items: &[Item], trial: &Trial) -> Result<Vec<PictureVerdict>> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let jobs = std::thread::available_parallelism()?.get();
+    std::thread::scope(|scope| {
+        let work = || -> Result<()> {
+            let mut search = Search::new(SearchSettings {
+                centerface_scale: trial.scale,
+                least_logit: trial.least,
+                convincing_logit: trial.convincing,
+                turned_logit: trial.turned,
+            })?;
+            let policy = Policy::new(Outline::Ellipse, trial.margin, trial.feather)?;
+            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let verdict = judge(item, trial.quarters, &mut search, &policy)
+                    .with_context(|| item.image_path.display().to_string())?;
+                done.lock().expect("no worker panics").push(verdict);
+            }
+            Ok(())
+        };
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|w| w.join().expect("no worker panics"))
+    })?;
+    Ok(done.into_inner().expect("no worker panics"))
+}
+
+fn judge(item: &Item, quarters: u32, search: &mut Search, policy: &Policy) -> Result<PictureVerdict> {
+    let mut photo = faceveil_media::decode(&std::fs::read(&item.image_path)?, &Limits::default())?;
+    let (width, height) = (photo.raster.width(), photo.raster.height());
+    let truth = item.faces(width, height).unwrap_or_default();
+    let truth: Vec<_> = truth.iter().map(|f| f.turned(quarters, width, height)).collect();
+    photo.raster = crate::turn::turned(&photo.raster, quarters)?;
+    let whole = faceveil_core::geom::Rect {
+        left: 0,
+        top: 0,
+        right: photo.raster.width() as i32,
+        bottom: photo.raster.height() as i32,
+    };
+    let original = RgbImage::crop(&photo.raster, whole, Backdrop::None);
+    let faces = search.faces(&photo.raster)?;
+    redact(&mut photo.raster, &policy.regions(&faces), &Style::Veil, &mut SeededNoise::new(width.into()))?;
+    let output = faceveil_media::encode(&photo, &EncodeOptions::default())?;
+    Ok(judge_pair(original.view(), &output, &truth)?)
+}
