@@ -1,0 +1,195 @@
+"""Writes corpus-seed/: small synthetic files for the fuzz targets. Needs Pillow.
+
+They are committed; this only documents how they came about.  python make_seeds.py
+"""
+import io
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin
+
+HERE = Path(__file__).parent
+TESTS = HERE / "../crates/faceveil-media/tests/data"
+WORDS = b"SEED-METADATA"
+
+
+def picture(mode, size=(24, 18)):
+    rgb = Image.new("RGB", size)
+    rgb.putdata([((x * 9 + y * 3) % 256, (y * 13) % 256, (x * y + (x ^ y)) % 256)
+                 for y in range(size[1]) for x in range(size[0])])
+    if mode == "RGBA":
+        rgb.putalpha(rgb.convert("L"))
+        return rgb
+    if mode == "P":
+        return rgb.quantize(16)
+    return rgb.convert(mode)
+
+
+def saved(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def segment(code, data):
+    return bytes([0xFF, code]) + struct.pack(">H", len(data) + 2) + data
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def profile(space):
+    data = bytearray(132)
+    data[16:20], data[36:40] = space, b"acsp"
+    data[:4] = struct.pack(">I", len(data))
+    return bytes(data)
+
+
+def exif(orientation):
+    block = Image.Exif()
+    block[0x0112], block[0x010F], block[0x0110] = orientation, "Maker", "Model 1"
+    block[0x0132], block[0x013B] = "2024:02:29 12:34:56", WORDS.decode()
+    return block.tobytes()
+
+
+def photos():
+    rgb = picture("RGB")
+    plain = saved(rgb, "JPEG", quality=80)
+    yield "baseline.jpg", plain
+    yield "progressive.jpg", saved(rgb, "JPEG", quality=70, progressive=True)
+    yield "restarts.jpg", saved(rgb, "JPEG", quality=70, restart_marker_blocks=2)
+    yield "full-chroma.jpg", saved(rgb, "JPEG", quality=90, subsampling=0)
+    yield "grey.jpg", saved(picture("L"), "JPEG")
+    yield "cmyk.jpg", saved(picture("CMYK"), "JPEG")
+    yield "turned-profile.jpg", saved(rgb, "JPEG", exif=exif(6), icc_profile=profile(b"RGB "))
+    stuffed = plain[:2] + segment(0xED, b"Photoshop 3.0\0" + WORDS) + segment(0xFE, WORDS) + plain[2:]
+    yield "stuffed.jpg", stuffed + plain + WORDS
+    for name in ("ink.jpg", "sequential.jpg", "refined.jpg", "lossy.webp"):
+        yield name, (TESTS / name).read_bytes()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", WORDS.decode(), zip=True)
+    yield "rgb.png", saved(rgb, "PNG", pnginfo=text, exif=exif(3))
+    yield "rgba.png", saved(picture("RGBA"), "PNG", icc_profile=profile(b"RGB "))
+    yield "palette.png", saved(picture("P"), "PNG", transparency=3)
+    yield "bits.png", saved(picture("1"), "PNG")
+    yield "grey-alpha.png", saved(picture("LA"), "PNG")
+    yield "deep.png", saved(picture("L").convert("I;16"), "PNG")
+    rows = b"".join(b"\1" + bytes([x * 16 for x in range(8)]) for _ in range(8))
+    seven = [rows[:2], rows[:2], rows[:3], rows[:3] * 2, rows[:5] * 2, rows[:5] * 4, rows[:9] * 4]
+    head = struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 1)
+    colours = chunk(b"cICP", bytes([9, 16, 0, 1])) + chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 45455))
+    yield "interlaced.png", (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + colours
+                             + chunk(b"IDAT", zlib.compress(b"".join(seven))) + chunk(b"IEND", b""))
+    yield "lossless.webp", saved(rgb, "WEBP", lossless=True)
+    yield "lossless-alpha.webp", saved(picture("RGBA"), "WEBP", lossless=True, exif=exif(8))
+    yield "lossy-alpha.webp", saved(picture("RGBA"), "WEBP", quality=50, icc_profile=profile(b"RGB "))
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+def field(number, body):
+    if isinstance(body, int):
+        return varint(number << 3) + varint(body)
+    body = body.encode() if isinstance(body, str) else body
+    return varint(number << 3 | 2) + varint(len(body)) + body
+
+
+def tensor(name, dims, value):
+    count = 1
+    for n in dims:
+        count *= n
+    raw = b"".join(struct.pack("<f", value * (i % 7 - 3)) for i in range(count))
+    return field(5, b"".join(field(1, n) for n in dims) + field(2, 1) + field(8, name) + field(9, raw))
+
+
+def node(op, inputs, output, **attributes):
+    body = b"".join(field(1, name) for name in inputs) + field(2, output) + field(4, op)
+    for name, value in attributes.items():
+        ints = field(3, value) if isinstance(value, int) else b"".join(field(8, n) for n in value)
+        body += field(5, field(1, name) + ints)
+    return field(1, body)
+
+
+def networks():
+    stem = (tensor("w0", (4, 3, 3, 3), .1) + tensor("b0", (4,), .2)
+            + node("Conv", ["x", "w0", "b0"], "s", strides=[2, 2], pads=[1] * 4) + node("Relu", ["s"], "r"))
+    deep = (tensor("w1", (4, 1, 3, 3), .3) + tensor("w2", (4, 4, 1, 1), .4)
+            + node("Conv", ["r", "w1"], "d", pads=[1] * 4, group=4) + node("Conv", ["d", "w2"], "p"))
+    outer = field(11, field(1, "x"))
+
+    def model(body, *outputs):
+        return field(7, body + outer + b"".join(field(12, field(1, name)) for name in outputs))
+
+    yield "stem.onnx", model(stem, "r")
+    yield "residual.onnx", model(stem + deep + node("Add", ["p", "r"], "y"), "y")
+    scales = field(5, field(1, 4) + field(2, 1) + field(8, "s2") + field(9, struct.pack("<4f", 1, 1, 2, 2)))
+    yield "pyramid.onnx", model(
+        stem + deep + scales + node("MaxPool", ["p"], "m", kernel_shape=[2, 2], strides=[2, 2])
+        + node("Resize", ["m", "", "s2"], "u") + node("Add", ["u", "r"], "y"), "y", "m")
+    norm = b"".join(tensor(name, (2,), .5) for name in ("g", "h", "i")) + field(
+        5, field(1, 2) + field(2, 1) + field(8, "v") + field(9, struct.pack("<2f", 1, 2)))
+    yield "double.onnx", model(
+        stem + norm + tensor("w3", (4, 2, 2, 2), .2) + node("ConvTranspose", ["r", "w3"], "t", strides=[2, 2])
+        + node("BatchNormalization", ["t", "g", "h", "i", "v"], "n") + node("Relu", ["n"], "y"), "y")
+    heads = b"".join(tensor(f"k{i}", (1, 4, 1, 1), .1) + node("Conv", ["r", f"k{i}"], f"c{i}")
+                     + node("Transpose", [f"c{i}"], f"t{i}", perm=[0, 2, 3, 1])
+                     + node("Sigmoid", [f"t{i}"], f"y{i}") for i in range(2))
+    yield "heads.onnx", model(stem + heads, "y0", "y1")
+
+
+CONFIG = {
+    "all.toml": 'level = "thorough"\nstyle = "pixelate"\ncells = 4\nshape = "box"\nmargin = 1.5\nfeather = 0.1\n'
+                'seed = 7\non-no-face = "fail"\nkeep-metadata = "safe"\nmax-pixels = 1000000\noverwrite = true\n'
+                'jobs = 3\nquiet = true\njson = false\n',
+    "blur.toml": '# cosmetic\nstyle = "blur"\nsigma = 0.25\n',
+    "solid.toml": 'style = "solid"\ncolor = "#00ff7f"\n',
+    "overlay.toml": 'style = "image"\noverlay = "smile.png"\n',
+    "odd.toml": '"level" = \'fast\'\nmargin = 1e0\nseed = 0xffff\njobs = 1_0\n',
+    "wrong.toml": 'sigma = nan\nmargin = inf\n[table]\nlevel = "fast"\n',
+}
+
+
+def journals():
+    line = ('{{"input":"/in/{0}.jpg","size":12,"mtime_ns":170000000000000000{0},"settings":"settings",'
+            '"output":"/out/{0}.jpg","output_bytes":3,"output_sha256":"{1}","faces":{0},"durable":{2}}}\n')
+    header, digest = '{"faceveil_journal":1}\n', "ab" * 32
+    yield "empty", ""
+    yield "header", header
+    yield "two", header + line.format(1, digest, "false") + line.format(1, digest, "true")
+    yield "cut", header + line.format(1, digest, "true") + line.format(2, digest, "true")[:70]
+    odd = line.format(3, digest, "true").replace('"size"', '"input_hex":"2fff2e6a7067","size"')
+    yield "bytes", header + odd
+    yield "other", "just some notes\n"
+
+
+ANNOTATIONS = {
+    "fddb.txt": "2002/08/11/big/img_591\n1\n123.5833 85.5495 1.265839 269.6934 161.7812  1\n"
+                "a/b\n2\n40 20 1.5707963 100 100 1\n44.5 27 -0.5 184 129 1\n",
+    "wider.txt": "0--Parade/x_1.jpg\n2\n1 2 3 4 0 0 0 0 0 0 \n5 5 0 0 0 0 0 0 0 0 \n"
+                 "0--Parade/y_2.jpg\n0\n0 0 0 0 0 0 0 0 0 0 \n",
+    "voc.xml": "<annotation>\n <object><name>f</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>5</xmax>"
+               "<ymax>8.5</ymax></bndbox></object>\n</annotation>\nrest",
+    "yolo.txt": "0 0.5 0.25 0.5 0.1\n1 0.1 0.1 0.2 0.2\n",
+}
+
+
+def write(target, files):
+    folder = HERE / "corpus-seed" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files:
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+if __name__ == "__main__":
+    write("photo", photos())
+    write("onnx", networks())
+    write("config", CONFIG.items())
+    write("journal", journals())
+    write("annotations", ANNOTATIONS.items())

@@ -1,0 +1,51 @@
+//! The bodies of the fuzz targets. Each takes any bytes and panics only where a promise is broken. The
+//! harnesses in `fuzz_targets/` hand them to libFuzzer, `tests/regression.rs` runs them on stable.
+
+mod network;
+mod photo;
+pub mod plant;
+mod program;
+mod strip;
+
+use faceveil_data::truth::{fddb, voc, wider, yolo};
+
+pub use network::onnx;
+pub use photo::{decode, inspect};
+pub use program::{config, journal};
+pub use strip::{strip, stripped};
+
+/// A fuzz target.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its harness.
+    pub name: &'static str,
+    /// Folder of its seeds in `corpus-seed/`.
+    pub seeds: &'static str,
+    /// What is done with the bytes.
+    pub run: fn(&[u8]),
+}
+
+/// All targets, by name.
+pub const TARGETS: [Target; 7] = [
+    Target { name: "annotations", seeds: "annotations", run: annotations },
+    Target { name: "config", seeds: "config", run: config },
+    Target { name: "decode", seeds: "photo", run: decode },
+    Target { name: "inspect", seeds: "photo", run: inspect },
+    Target { name: "journal", seeds: "journal", run: journal },
+    Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "strip", seeds: "photo", run: strip },
+];
+
+/// Every reader of face annotations takes any text; the faces it reads have finite sides, so that no measure
+/// becomes NaN.
+pub fn annotations(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut faces = voc(text).unwrap_or_default();
+    faces.extend(fddb(text).unwrap_or_default().into_values().flatten());
+    faces.extend(wider(text).unwrap_or_default().into_values().flatten());
+    faces.extend(yolo(text).unwrap_or_default().iter().map(|b| b.face(u32::MAX, 1)));
+    for face in faces {
+        assert!(face.corners().iter().all(|v| v.is_finite()), "{face:?}");
+        assert!(face.side() >= 0.0 && face.side() <= face.side_long(), "{face:?}");
+    }
+}

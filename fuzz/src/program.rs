@@ -1,0 +1,83 @@
+//! The program's own files: its configuration and its journal.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use faceveil_cli::args::BlurArgs;
+use faceveil_cli::choices::Choices;
+use faceveil_cli::journal::{Journal, Known, Stamp};
+use faceveil_cli::plan::BlurPlan;
+
+/// A configuration gives choices or an error, and choices give a plan within its ranges or an error; the same
+/// words from the environment likewise.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = Choices::from_env(|variable| from_lines(text, variable));
+    let Ok(choices) = Choices::from_toml(text) else { return };
+    // As text, because NaN is a number in TOML and not equal to itself.
+    let words = |choices: &Choices| format!("{choices:?}");
+    assert_eq!(words(&choices.clone().over(Choices::default())), words(&choices));
+    assert_eq!(words(&Choices::default().over(choices.clone())), words(&choices));
+    // An overlay may be any file of the machine, which a fuzzer should not open.
+    if choices.overlay.is_some() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, text).expect("a temporary file");
+    assert_eq!(Choices::from_file(&file).ok().as_ref().map(words), Some(words(&choices)));
+    let args = BlurArgs {
+        inputs: vec![folder.path().join("in.jpg")],
+        output: folder.path().join("out.jpg"),
+        choices: Choices::default(),
+        dry_run: true,
+        journal: None,
+        config: Some(file),
+    };
+    if let Ok(plan) = BlurPlan::new(args, &|_: &str| None) {
+        assert!(plan.jobs >= 1 && plan.limits.max_pixels >= 1, "{plan:?}");
+        assert_eq!(plan.fingerprint.len(), 64, "{}", plan.fingerprint);
+        let shares = [choices.margin, choices.feather];
+        assert!(shares.iter().flatten().all(|share| share.is_finite()), "{choices:?}");
+    }
+}
+
+/// The line `name = value` for the variable `FACEVEIL_NAME`, without quotes.
+fn from_lines(text: &str, variable: &str) -> Option<OsString> {
+    let name = variable.strip_prefix("FACEVEIL_")?.to_lowercase().replace('_', "-");
+    let value = text.lines().find_map(|line| line.strip_prefix(&*name)?.trim_start().strip_prefix('='))?;
+    // The system hands over no value with a zero byte.
+    Some(value.trim().trim_matches('"').replace('\0', "").into())
+}
+
+/// A file that is not a journal stays as it is; one that is keeps its whole lines, takes another, and can be
+/// opened again.
+pub fn journal(bytes: &[u8]) {
+    const SETTINGS: &str = "settings";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("journal");
+    std::fs::write(&path, bytes).expect("a temporary file");
+    let readable = Journal::peek(&path, SETTINGS).is_ok();
+    let opened = Journal::open(&path, SETTINGS);
+    assert_eq!(opened.is_ok(), readable, "peeking and opening disagree");
+    let Ok(journal) = opened else {
+        assert!(content(&path) == bytes, "a file that is no journal was changed");
+        return;
+    };
+    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    assert!(content(&path).starts_with(&bytes[..whole]), "whole lines were lost");
+
+    let (input, output) = (folder.path().join("in.jpg"), folder.path().join("out.jpg"));
+    std::fs::write(&output, b"out").expect("a temporary file");
+    let stamp = Stamp { size: 1, mtime_ns: -1 };
+    let mut entry = journal.entry(&input, &stamp, &output, b"out", 3).expect("absolute paths");
+    entry.durable = true;
+    journal.add(&entry).expect("a temporary file takes a line");
+    drop(journal);
+    let again = Journal::open(&path, SETTINGS).expect("what we wrote can be read");
+    assert_eq!(again.look_up(&input, &stamp, &output), Known::Done { faces: 3 });
+}
+
+fn content(path: &Path) -> Vec<u8> {
+    std::fs::read(path).expect("the temporary file")
+}
