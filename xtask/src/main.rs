@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod deny;
+mod page;
 mod proof;
 mod python;
 mod smoke;

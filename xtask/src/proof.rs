@@ -1,10 +1,259 @@
-//! placeholder
-use std::path::Path;
-/// Options.
-#[derive(clap::Args)]
-pub struct Proof {}
-/// Runs.
+//! The tables of the `report` part, beside deface on the same pictures in the same run: `docs/proof.md`, and
+//! all figures in `docs/proof.json`. Where the referee (Python) is at hand it judges the same files, too.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use faceveil_data::dataset::{self, Item};
+use faceveil_data::split::{Part, Set};
+use faceveil_eval::{Rate, Summary, judge_folder};
+use serde_json::{Value, json};
+
+use crate::python::{call, environment};
+use crate::smoke::copy_flat;
+use crate::{page, test};
+
+/// Sets that the tables are about.
+const SETS: [Set; 4] = [Set::Fddb, Set::MasksVoc, Set::WiderYolo, Set::Negatives];
+/// Photos of the timing run.
+const TIMED: usize = 200;
+
+/// What to prove.
+#[derive(Args, Clone, Debug)]
+pub struct Proof {
+    /// Where pictures and outputs go; deface's outputs are kept there between runs.
+    #[arg(long, default_value = "proof-out")]
+    work: PathBuf,
+    /// Leave the timing out: the machine is busy.
+    #[arg(long)]
+    no_timing: bool,
+    /// Levels to measure.
+    #[arg(long, value_delimiter = ',', default_values_t = ["balanced".to_owned()])]
+    levels: Vec<String>,
+}
+
+/// Measures everything and writes both files.
 ///
 /// # Errors
-/// None.
-pub fn run(_root: &Path, _shared: &Path, _proof: &Proof) -> anyhow::Result<()> { Ok(()) }
+/// If a program fails or the public pictures are not there.
+pub fn run(root: &Path, shared: &Path, proof: &Proof) -> Result<()> {
+    let python = environment(root)?;
+    let program = test::program(root)?;
+    let work = root.join(&proof.work);
+    let deface = python.with_file_name("deface");
+    let mut rows = Vec::new();
+    for set in SETS {
+        let items = dataset::load(shared, set, Part::Report)?;
+        let from = work.join(set.name()).join("orig");
+        copy_flat(&items, &from)?;
+        let peer = work.join(set.name()).join("deface");
+        run_deface(&deface, &from, &peer)?;
+        rows.push(measured(set, "deface 1.5.0", &items, &from, &peer, &python, shared)?);
+        for level in &proof.levels {
+            let out = work.join(set.name()).join(level);
+            hide(&program, &from, &out, level)?;
+            rows.push(measured(set, &format!("faceveil {level}"), &items, &from, &out, &python, shared)?);
+        }
+    }
+    let turned = turned_rows(&program, shared, &work, proof)?;
+    let timing = if proof.no_timing { Value::Null } else { timing(&program, &deface, &work, proof)? };
+    let proof = json!({
+        "command": std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        "version": env!("CARGO_PKG_VERSION"),
+        "machine": machine(),
+        "sets": rows,
+        "turned": turned,
+        "timing": timing,
+    });
+    std::fs::write(root.join("docs/proof.json"), format!("{}\n", serde_json::to_string_pretty(&proof)?))?;
+    page::write(root, &proof)
+}
+
+/// One program's outputs of a set, judged by our measures and by the referee.
+fn measured(
+    set: Set,
+    who: &str,
+    items: &[Item],
+    from: &Path,
+    out: &Path,
+    python: &Path,
+    shared: &Path,
+) -> Result<Value> {
+    println!("judging {who} on {}", set.name());
+    let summary = Summary::of(&judge_folder(items, out, 2)?);
+    Ok(json!({
+        "set": set.name(),
+        "who": who,
+        "ours": figures(&summary),
+        "by_px": summary.by_px,
+        "referee": referee(set, from, out, python, shared)?,
+    }))
+}
+
+fn figures(summary: &Summary) -> Value {
+    let percent =
+        |r: &Option<Rate>| r.as_ref().map(|r| json!([100.0 * r.rate, 100.0 * r.low, 100.0 * r.high]));
+    json!({
+        "judged": summary.at_least_16_px.judged,
+        "leak": percent(&summary.at_least_16_px.leak),
+        "exposed": percent(&summary.at_least_16_px.exposed),
+        "changed_outside": summary.outside.as_ref().map(|o| 100.0 * o.changed_share),
+        "false_region": percent(&summary.images_with_false_region),
+    })
+}
+
+/// The same figures from the referee; null where it is not at hand.
+fn referee(set: Set, from: &Path, out: &Path, python: &Path, shared: &Path) -> Result<Value> {
+    let judge = shared.join("referee/judge.py");
+    if !judge.is_file() {
+        return Ok(Value::Null);
+    }
+    let faces = shared.join("faces").join(set.name());
+    let truth = match set {
+        Set::Fddb => format!("fddb:{}", joined_lists(&faces, out)?.display()),
+        Set::MasksVoc => format!("voc:{}", faces.join("annotations").display()),
+        Set::WiderYolo => format!("yolo:{}", faces.join("labels").display()),
+        _ => "none".to_owned(),
+    };
+    let report = out.with_extension("referee.json");
+    let mut command = Command::new(python);
+    command.arg("-B").arg(judge).arg("images").arg("--no-fidelity").args(["--truth", &truth]);
+    command.arg("--orig").arg(from).arg("--out").arg(out).arg("--report").arg(&report);
+    ensure!(command.output()?.status.success(), "{command:?} failed");
+    let report: Value = serde_json::from_slice(&std::fs::read(report)?)?;
+    let table = &report["leak"][">=16px"];
+    let percent = |rate: &Value| {
+        rate.as_array().map(|r| r.iter().filter_map(Value::as_f64).map(|v| 100.0 * v).collect::<Vec<_>>())
+    };
+    Ok(json!({
+        "judged": table["judged"],
+        "leak": percent(&table["leak"]),
+        "exposed": percent(&table["exposed"]),
+        "changed_outside": report["outside"]["changed_share"].as_f64().map(|v| 100.0 * v),
+        "false_region": percent(&report["images_with_false_region"]),
+    }))
+}
+
+/// FDDB's lists of the two report folds as one file.
+fn joined_lists(fddb: &Path, out: &Path) -> Result<PathBuf> {
+    let file = out.with_extension("ellipses.txt");
+    let mut all = String::new();
+    for fold in ["07", "08"] {
+        all += &std::fs::read_to_string(fddb.join(format!("FDDB-folds/FDDB-fold-{fold}-ellipseList.txt")))?;
+    }
+    std::fs::write(&file, all)?;
+    Ok(file)
+}
+
+/// deface writes beside its inputs, so it works on a copy; its outputs of an earlier run are kept.
+fn run_deface(deface: &Path, from: &Path, out: &Path) -> Result<()> {
+    if out.is_dir() {
+        return Ok(());
+    }
+    let scratch = tempfile::tempdir()?;
+    let copy = scratch.path().join("copy");
+    call(Command::new("cp").arg("-r").arg(from).arg(&copy))?;
+    println!("deface on {}", from.display());
+    ensure!(
+        Command::new(deface).arg(&copy).output()?.status.success(),
+        "deface failed on {}",
+        from.display()
+    );
+    std::fs::create_dir_all(out)?;
+    for entry in std::fs::read_dir(&copy)? {
+        let entry = entry?;
+        if let Some(name) = entry.file_name().to_string_lossy().strip_suffix("_anonymized.jpg") {
+            std::fs::copy(entry.path(), out.join(format!("{name}.jpg")))?;
+        }
+    }
+    Ok(())
+}
+
+fn hide(program: &Path, from: &Path, out: &Path, level: &str) -> Result<()> {
+    std::fs::create_dir_all(out)?;
+    let mut command = Command::new(program);
+    command.args(["blur", "--quiet", "--overwrite", "--on-no-face", "copy", "--level", level]);
+    command.arg(from).arg("-o").arg(out);
+    let output = command.output()?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// fddb's report part turned by 90°, 180° and 270°, without an EXIF tag.
+fn turned_rows(program: &Path, shared: &Path, work: &Path, proof: &Proof) -> Result<Vec<Value>> {
+    let items = dataset::load(shared, Set::Fddb, Part::Report)?;
+    let mut rows = Vec::new();
+    for quarters in 1..4 {
+        let folder = work.join(format!("fddb-turned-{}", 90 * quarters));
+        let from = folder.join("orig");
+        let turned = crate::turn::write_turned(&items, quarters, &from)?;
+        for level in &proof.levels {
+            let out = folder.join(level);
+            hide(program, &from, &out, level)?;
+            let summary = Summary::of(&judge_folder(&turned, &out, 2)?);
+            rows.push(json!({ "degrees": 90 * quarters, "who": format!("faceveil {level}"), "ours": figures(&summary) }));
+        }
+    }
+    Ok(rows)
+}
+
+/// Wall time of whole processes on the same photos, in turn, medians of three.
+fn timing(program: &Path, deface: &Path, work: &Path, proof: &Proof) -> Result<Value> {
+    let from = work.join("timed/orig");
+    std::fs::create_dir_all(&from)?;
+    let mut names: Vec<_> =
+        std::fs::read_dir(work.join("fddb/orig"))?.collect::<std::io::Result<Vec<_>>>()?;
+    names.sort_by_key(|e| e.file_name());
+    for entry in names.iter().take(TIMED) {
+        std::fs::copy(entry.path(), from.join(entry.file_name()))?;
+    }
+    let mut seconds: Vec<(String, Vec<f64>)> = vec![("deface 1.5.0".to_owned(), Vec::new())];
+    seconds.extend(proof.levels.iter().map(|l| (format!("faceveil {l}"), Vec::new())));
+    for _ in 0..3 {
+        let peer = work.join("timed/deface");
+        if peer.is_dir() {
+            std::fs::remove_dir_all(&peer)?;
+        }
+        let copy = work.join("timed/copy");
+        call(Command::new("cp").arg("-r").arg(&from).arg(&copy))?;
+        let start = Instant::now();
+        ensure!(Command::new(deface).arg(&copy).output()?.status.success(), "deface failed");
+        seconds[0].1.push(start.elapsed().as_secs_f64());
+        std::fs::remove_dir_all(&copy)?;
+        for (i, level) in proof.levels.iter().enumerate() {
+            let start = Instant::now();
+            hide(program, &from, &work.join(format!("timed/{level}")), level)?;
+            seconds[i + 1].1.push(start.elapsed().as_secs_f64());
+        }
+    }
+    let median = |s: &[f64]| {
+        let mut s = s.to_vec();
+        s.sort_by(f64::total_cmp);
+        s[s.len() / 2]
+    };
+    let peer = median(&seconds[0].1);
+    let rows = seconds.iter().map(
+        |(who, s)| json!({ "who": who, "seconds": s, "median": median(s), "times_faster": peer / median(s) }),
+    );
+    Ok(json!({ "photos": names.len().min(TIMED), "rows": rows.collect::<Vec<_>>() }))
+}
+
+fn machine() -> Value {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map(|l| l.trim_start_matches([' ', '\t', ':']));
+    let rustc = Command::new("rustc")
+        .arg("--version")
+        .output()
+        .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    json!({
+        "cpu": model,
+        "threads": std::thread::available_parallelism().map(std::num::NonZero::get).ok(),
+        "rustc": rustc.ok(),
+    })
+}

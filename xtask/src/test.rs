@@ -23,7 +23,10 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
     };
     let pictures = shared.join("faces").is_dir();
     if !pictures {
-        skipped.push(format!("everything on the public pictures: {} is not there", shared.join("faces").display()));
+        skipped.push(format!(
+            "everything on the public pictures: {} is not there",
+            shared.join("faces").display()
+        ));
     }
     say(&skipped);
     let mut tests = Command::new(env!("CARGO"));
@@ -57,7 +60,8 @@ fn say(skipped: &[String]) {
 pub fn program(root: &Path) -> Result<std::path::PathBuf> {
     let profile = ["build", "--profile", "xtask", "--package", "faceveil-cli"];
     call(Command::new(env!("CARGO")).current_dir(root).args(profile))?;
-    let program = std::env::current_exe()?.parent().context("this program lies in a folder")?.join("faceveil");
+    let program =
+        std::env::current_exe()?.parent().context("this program lies in a folder")?.join("faceveil");
     if !program.is_file() {
         bail!("{} was not built; run through `cargo xtask`", program.display());
     }

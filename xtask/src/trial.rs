@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use faceveil::Style;
+use faceveil::{Level, Settings, Style};
 use faceveil_core::policy::{Outline, Policy};
 use faceveil_core::redact::{SeededNoise, redact};
 use faceveil_data::dataset::{self, Item};
@@ -20,24 +20,24 @@ use faceveil_media::{EncodeOptions, Limits};
 /// The point to try.
 #[derive(Args, Clone, Debug)]
 pub struct Trial {
-    /// Scale of the view that CenterFace sees; 0 leaves it out.
-    #[arg(long, default_value_t = 0.5)]
-    scale: f32,
-    /// Least sum of log-odds.
-    #[arg(long, default_value_t = -4.0, allow_hyphen_values = true)]
-    least: f32,
-    /// Below this sum the picture is searched turned, too.
-    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
-    convincing: f32,
-    /// Least best sum of a turned picture.
-    #[arg(long, default_value_t = 0.5, allow_hyphen_values = true)]
-    turned: f32,
+    /// The level to start from.
+    #[arg(long, default_value = "balanced", value_parser = level)]
+    level: Level,
+    /// Least odds of a face.
+    #[arg(long, allow_hyphen_values = true)]
+    least: Option<f32>,
+    /// Below these odds the picture is searched turned, too.
+    #[arg(long, allow_hyphen_values = true)]
+    convincing: Option<f32>,
+    /// Least odds of a turned picture's best face.
+    #[arg(long, allow_hyphen_values = true)]
+    turned: Option<f32>,
     /// Region by box.
-    #[arg(long, default_value_t = 1.4)]
-    margin: f32,
+    #[arg(long)]
+    margin: Option<f32>,
     /// Soft edge by face.
-    #[arg(long, default_value_t = 0.08)]
-    feather: f32,
+    #[arg(long)]
+    feather: Option<f32>,
     /// Only every n-th picture.
     #[arg(long, default_value_t = 1)]
     every: usize,
@@ -49,11 +49,28 @@ pub struct Trial {
     sets: Vec<String>,
 }
 
+fn level(name: &str) -> Result<Level, String> {
+    Level::ALL.into_iter().find(|l| l.to_string() == name).ok_or_else(|| format!("no level {name}"))
+}
+
+impl Trial {
+    fn search(&self) -> SearchSettings {
+        let own = self.level.search();
+        SearchSettings {
+            least: self.least.unwrap_or(own.least),
+            convincing: self.convincing.unwrap_or(own.convincing),
+            turned: self.turned.unwrap_or(own.turned),
+            ..own
+        }
+    }
+}
+
 /// Judges the point on each set and prints a line a set.
 pub fn run(shared: &Path, trial: &Trial) -> Result<()> {
     println!("{trial:?}");
     for set in Set::ALL.into_iter().filter(|s| trial.sets.iter().any(|n| n == s.name())) {
-        let items: Vec<Item> = dataset::load(shared, set, Part::Tune)?.into_iter().step_by(trial.every).collect();
+        let items: Vec<Item> =
+            dataset::load(shared, set, Part::Tune)?.into_iter().step_by(trial.every).collect();
         let summary = Summary::of(&verdicts(&items, trial)?);
         let faces = &summary.at_least_16_px;
         let rate = |r: &Option<faceveil_eval::Rate>| {
@@ -76,13 +93,10 @@ fn verdicts(items: &[Item], trial: &Trial) -> Result<Vec<PictureVerdict>> {
     let jobs = std::thread::available_parallelism()?.get();
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
-            let mut search = Search::new(SearchSettings {
-                centerface_scale: trial.scale,
-                least_logit: trial.least,
-                convincing_logit: trial.convincing,
-                turned_logit: trial.turned,
-            })?;
-            let policy = Policy::new(Outline::Ellipse, trial.margin, trial.feather)?;
+            let mut search = Search::new(trial.search())?;
+            let feather = trial.feather.unwrap_or(Settings::default().feather);
+            let policy =
+                Policy::new(Outline::Ellipse, trial.margin.unwrap_or(trial.level.margin()), feather)?;
             while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let verdict = judge(item, trial.quarters, &mut search, &policy)
                     .with_context(|| item.image_path.display().to_string())?;

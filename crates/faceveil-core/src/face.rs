@@ -18,8 +18,8 @@ pub struct Face {
     pub score: f32,
     /// Eyes, nose, mouth corners.
     pub landmarks: Option<Landmarks>,
-    /// The box of a second detector that found the same face.
-    pub second: Option<RectF>,
+    /// Boxes of other opinions on the same face.
+    pub also: Vec<RectF>,
 }
 
 /// Finds faces in 8-bit RGB pictures of any size.

@@ -1,15 +1,20 @@
-//! Two detectors' weak opinions joined: the sum of their log-odds decides. A face that both see dimly is
-//! accepted, one that a single detector sees dimly is not; measured on public pictures this misses
-//! fewer faces than either detector alone at the same number of false alarms.
+//! Several weak opinions joined: the mean of their log-odds decides, with a prior by size. A face that
+//! all see dimly is accepted, one that a single detector sees dimly is not; measured on the `tune` part of
+//! the public pictures this misses fewer faces than any detector alone at the same number of false alarms.
 
 use alloc::vec::Vec;
 
 use crate::face::Face;
 
-/// Boxes of two detectors that overlap more than this (intersection over union) are the same face.
+/// Boxes that overlap more than this (intersection over union) are opinions on the same face.
 pub const SAME_FACE_IOU: f32 = 0.3;
-/// The score of a detector that says nothing about a face that the other one found.
+/// The score of an opinion that says nothing about a face that another one found.
 pub const SILENT: f32 = 0.01;
+/// What a box's log-odds lose with each doubling of its shorter side: false alarms are larger than the
+/// small faces that detectors are unsure of, and cover more when they are wrong.
+const SIZE_PRIOR: f32 = 0.17;
+/// The shorter side, in pixels of the view, at which the prior says nothing.
+const PRIOR_SIDE: f32 = 32.0;
 
 /// Log-odds of a score, which is held within `0.001..=0.999`.
 pub fn logit(score: f32) -> f32 {
@@ -22,90 +27,114 @@ pub fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-logit))
 }
 
-/// The log-odds of a joined face: what [`join`] compares with its threshold, from [`Face::score`].
-pub fn joined_logit(face: &Face) -> f32 {
-    logit(face.score) * 2.0
+/// Joins the opinions of several detectors (or of one at several scales) on one view, and keeps the faces
+/// whose mean log-odds, prior included, reach `least`. Each opinion's faces are paired with what is there
+/// already, best overlap first. A joined face has the box and landmarks of the first opinion that saw it,
+/// the other boxes as [`Face::also`], and a score with those mean log-odds. Best first.
+pub fn join(opinions: &[Vec<Face>], least: f32) -> Vec<Face> {
+    // A face, and the sum of log-odds of those that saw it less those of silence.
+    let mut joined: Vec<(Face, f32)> = Vec::new();
+    for opinion in opinions {
+        let partners = pair(&joined, opinion);
+        for (face, partner) in opinion.iter().zip(partners) {
+            let gain = logit(face.score) - logit(SILENT);
+            match partner {
+                Some(at) => {
+                    let (known, sum) = &mut joined[at];
+                    known.also.push(face.rect);
+                    known.landmarks = known.landmarks.or(face.landmarks);
+                    *sum += gain;
+                }
+                None => joined.push((face.clone(), gain)),
+            }
+        }
+    }
+    let mean = |sum: f32| logit(SILENT) + sum / opinions.len() as f32;
+    let mut faces: Vec<Face> = joined
+        .into_iter()
+        .map(|(face, sum)| (mean(sum) - prior(&face), face))
+        .filter(|(odds, _)| *odds >= least)
+        .map(|(odds, face)| Face { score: sigmoid(odds), ..face })
+        .collect();
+    faces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    faces
 }
 
-/// Pairs the faces of two detectors, best overlap first, and keeps those whose log-odds sum to at least
-/// `least`. A joined face has the first detector's box and landmarks where there are any, the other box
-/// as [`Face::second`], and a score whose log-odds are half the sum (so that two equal opinions give
-/// the same score again). Best first.
-pub fn join(first: &[Face], second: &[Face], least: f32) -> Vec<Face> {
+fn prior(face: &Face) -> f32 {
+    let side = face.rect.short_side().clamp(8.0, 256.0);
+    SIZE_PRIOR * libm::log2f(side / PRIOR_SIDE)
+}
+
+/// For each face of `opinion` the index of its partner in `joined`; no partner is given twice.
+fn pair(joined: &[(Face, f32)], opinion: &[Face]) -> Vec<Option<usize>> {
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-    for (i, a) in first.iter().enumerate() {
-        for (j, b) in second.iter().enumerate() {
-            let overlap = a.rect.iou(&b.rect);
+    for (j, face) in opinion.iter().enumerate() {
+        for (i, (known, _)) in joined.iter().enumerate() {
+            let overlap = known.rect.iou(&face.rect);
             if overlap > SAME_FACE_IOU {
                 pairs.push((overlap, i, j));
             }
         }
     }
     pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut partner = alloc::vec![None; first.len()];
-    let mut taken = alloc::vec![false; second.len()];
+    let mut taken = alloc::vec![false; joined.len()];
+    let mut partners = alloc::vec![None; opinion.len()];
     for (_, i, j) in pairs {
-        if partner[i].is_none() && !taken[j] {
-            partner[i] = Some(j);
-            taken[j] = true;
+        if !taken[i] && partners[j].is_none() {
+            taken[i] = true;
+            partners[j] = Some(i);
         }
     }
-    let alone = second.iter().enumerate().filter(|(j, _)| !taken[*j]).map(|(_, face)| (face, None));
-    let mut faces: Vec<Face> = first
-        .iter()
-        .zip(&partner)
-        .map(|(face, partner)| (face, partner.map(|j| &second[j])))
-        .chain(alone)
-        .map(|(face, other)| (face, other, logit(face.score) + logit(other.map_or(SILENT, |o| o.score))))
-        .filter(|(.., sum)| *sum >= least)
-        .map(|(face, other, sum)| Face {
-            rect: face.rect,
-            score: sigmoid(sum / 2.0),
-            landmarks: face.landmarks.or(other.and_then(|o| o.landmarks)),
-            second: other.map(|o| o.rect),
-        })
-        .collect();
-    faces.sort_by(|a, b| b.score.total_cmp(&a.score));
-    faces
+    partners
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::geom::RectF;
+    use alloc::vec;
 
+    /// A face at the prior's neutral size.
     fn face(left: f32, score: f32) -> Face {
-        Face {
-            rect: RectF { left, top: 0.0, right: left + 10.0, bottom: 10.0 },
-            score,
-            landmarks: None,
-            second: None,
-        }
+        let rect = RectF { left, top: 0.0, right: left + 32.0, bottom: 32.0 };
+        Face { rect, score, landmarks: None, also: Vec::new() }
     }
 
     #[test]
-    fn two_weak_opinions_pass_where_one_does_not() {
-        let weak = [face(0.0, 0.15)];
-        assert_eq!(join(&weak, &[], -4.0).len(), 0);
-        let joined = join(&weak, &[face(1.0, 0.15)], -4.0);
+    fn several_weak_opinions_pass_where_one_does_not() {
+        let weak = vec![face(0.0, 0.15)];
+        assert_eq!(join(&[weak.clone(), vec![]], -2.0).len(), 0);
+        let joined = join(&[weak, vec![face(1.0, 0.15)]], -2.0);
         assert_eq!(joined.len(), 1);
         assert!((joined[0].score - 0.15).abs() < 1e-4, "{joined:?}");
-        assert_eq!(joined[0].second, Some(face(1.0, 0.0).rect));
+        assert_eq!(joined[0].also, [face(1.0, 0.0).rect]);
     }
 
     #[test]
     fn each_face_is_paired_once_with_its_nearest() {
-        let joined = join(&[face(0.0, 0.9), face(4.0, 0.8)], &[face(3.5, 0.7)], -100.0);
+        let joined = join(&[vec![face(0.0, 0.9), face(12.0, 0.8)], vec![face(11.0, 0.7)]], -100.0);
         assert_eq!(joined.len(), 2);
-        let paired: Vec<_> = joined.iter().filter(|f| f.second.is_some()).collect();
+        let paired: Vec<_> = joined.iter().filter(|f| !f.also.is_empty()).collect();
         assert_eq!(paired.len(), 1);
-        assert_eq!(paired[0].rect.left, 4.0);
+        assert_eq!(paired[0].rect.left, 12.0);
     }
 
     #[test]
-    fn a_face_only_the_second_sees_is_kept_if_it_is_sure() {
-        assert_eq!(join(&[], &[face(0.0, 0.9)], -4.0).len(), 1);
-        assert_eq!(join(&[], &[face(0.0, 0.3)], -4.0).len(), 0);
+    fn a_face_only_the_last_sees_is_kept_if_it_is_sure() {
+        assert_eq!(join(&[vec![], vec![face(0.0, 0.9)]], -2.0).len(), 1);
+        assert_eq!(join(&[vec![], vec![face(0.0, 0.3)]], -2.0).len(), 0);
+    }
+
+    #[test]
+    fn large_boxes_need_more_evidence_than_small_ones() {
+        let sized = |side: f32| Face {
+            rect: RectF { left: 0.0, top: 0.0, right: side, bottom: side },
+            ..face(0.0, 0.2)
+        };
+        let score = |side| join(&[vec![sized(side)]], -100.0)[0].score;
+        assert!(score(16.0) > score(32.0) && score(32.0) > score(128.0));
+        assert!((logit(score(64.0)) - (logit(0.2) - SIZE_PRIOR)).abs() < 1e-4);
+        assert_eq!(score(1.0), score(8.0));
     }
 
     #[test]

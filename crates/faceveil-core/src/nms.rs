@@ -27,7 +27,7 @@ mod tests {
 
     fn face(left: f32, top: f32, side: f32, score: f32) -> Face {
         let rect = RectF { left, top, right: left + side, bottom: top + side };
-        Face { rect, score, landmarks: None, second: None }
+        Face { rect, score, landmarks: None, also: Vec::new() }
     }
 
     #[test]

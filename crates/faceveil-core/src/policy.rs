@@ -58,19 +58,18 @@ impl Policy {
         Ok(Self { outline, margin, feather })
     }
 
-    /// One region a face. Where two detectors agree on a face, both boxes are hidden.
+    /// One region a face. Where several opinions agree on a face, the boxes of all are hidden.
     pub fn regions(&self, faces: &[Face]) -> Vec<Region> {
         faces.iter().map(|face| self.region(face)).collect()
     }
 
     fn region(&self, face: &Face) -> Region {
         let turn = face.landmarks.as_ref().and_then(turn_of).filter(|t| t.abs() > UPRIGHT).unwrap_or(0.0);
-        let shapes: Vec<Shape> = [Some(face.rect), face.second]
-            .into_iter()
-            .flatten()
+        let shapes: Vec<Shape> = core::iter::once(&face.rect)
+            .chain(&face.also)
             .map(|rect| match self.outline {
                 Outline::Box => Shape::Box(rect.scaled(self.margin)),
-                Outline::Ellipse => Shape::Ellipse(grown(&turned(&rect, turn), self.margin)),
+                Outline::Ellipse => Shape::Ellipse(grown(&turned(rect, turn), self.margin)),
             })
             .collect();
         let bounds = shapes.iter().map(|shape| match shape {
@@ -122,7 +121,7 @@ mod tests {
         let Point { x, y } = rect.centre();
         let eye = |side: f32| Point { x: x + side * 10.0 * turn.cos_(), y: y + side * 10.0 * turn.sin_() };
         let landmarks = [eye(-1.0), eye(1.0), rect.centre(), rect.centre(), rect.centre()];
-        Face { rect, score: 1.0, landmarks: Some(landmarks), second: None }
+        Face { rect, score: 1.0, landmarks: Some(landmarks), also: Vec::new() }
     }
 
     trait Trig {
@@ -148,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn both_boxes_of_a_joined_face_are_hidden() {
+    fn all_boxes_of_a_joined_face_are_hidden() {
         let (a, b) = (
             RectF { left: 0.0, top: 0.0, right: 10.0, bottom: 10.0 },
             RectF { left: 4.0, top: 0.0, right: 14.0, bottom: 10.0 },
         );
-        let face = Face { rect: a, score: 1.0, landmarks: None, second: Some(b) };
+        let face = Face { rect: a, score: 1.0, landmarks: None, also: alloc::vec![b] };
         let region = &Policy::new(Outline::Box, 1.0, 0.0).unwrap().regions(&[face])[0];
         assert_eq!(region.shapes.len(), 2);
         assert_eq!(region.frame, a.union(&b));

@@ -2,7 +2,7 @@
 //! their opinions are joined. The figures behind the numbers are in `docs/proof`.
 
 use faceveil_core::face::{Detector, Face};
-use faceveil_core::fusion::{join, joined_logit};
+use faceveil_core::fusion::{join, logit};
 use faceveil_core::geom::{Point, Rect};
 use faceveil_core::nms;
 use faceveil_core::raster::{Raster, Samples};
@@ -16,31 +16,36 @@ use crate::kernels::Isa;
 use crate::view::{Backdrop, RgbImage, map_face};
 
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
-/// full size (for the small ones).
-const VIEW_PIXELS: f64 = 1.6e6;
+/// full size (for the small ones). It also bounds the memory of the networks.
+const VIEW_PIXELS: f64 = 0.64e6;
 /// Sides of a tile, pixels.
-const TILE: u32 = 1216;
+const TILE: u32 = 800;
 /// Pixels that neighbouring tiles share: a face at a seam is whole in one of them unless it is larger,
 /// and then the shrunk picture shows it.
-const OVERLAP: u32 = 192;
+const OVERLAP: u32 = 160;
+/// A face found in a tile that is at least this large in the shrunk picture, pixels, should have been
+/// seen there: it needs convincing odds to count.
+const SEEN_SHRUNK: f32 = 32.0;
 /// Weakest opinions that the joining looks at.
 const WEAKEST: f32 = 0.04;
 /// Faces of different views that overlap more than this are the same. High: where boxes of two views
 /// disagree, both are hidden.
 const SAME_BOX_IOU: f32 = 0.65;
 
-/// How to search.
+/// How to search. Odds are the mean log-odds of all opinions (`faceveil_core::fusion`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchSettings {
-    /// CenterFace looks at the view scaled by this (0 leaves it out).
-    pub centerface_scale: f32,
-    /// Least sum of the detectors' log-odds for a face.
-    pub least_logit: f32,
-    /// Where no face reaches this sum, the picture is searched turned by 90°, 180° and 270°, too.
-    pub convincing_logit: f32,
-    /// A turned picture's faces count only if one of them reaches this sum: photos lie on one side with
+    /// CenterFace looks at the view at each of these scales; each is an opinion of its own beside YuNet's.
+    pub view_scales: &'static [f32],
+    /// The same for tiles at full size.
+    pub tile_scales: &'static [f32],
+    /// Least odds of a face.
+    pub least: f32,
+    /// Where no face reaches these odds, the picture is searched turned by 90°, 180° and 270°, too.
+    pub convincing: f32,
+    /// A turned picture's faces count only if one of them reaches these odds: photos lie on one side with
     /// all their faces, and three more searches would bring three times the false alarms.
-    pub turned_logit: f32,
+    pub turned: f32,
 }
 
 /// The detectors and what they need; one a thread.
@@ -98,53 +103,64 @@ impl Search {
         } else {
             RgbImage::crop(raster, whole, backdrop)
         };
-        let mut faces = self.joined(&view, self.settings.least_logit)?;
-        let reaches = |faces: &[Face], least| faces.iter().any(|f| joined_logit(f) >= least);
-        if !reaches(&faces, self.settings.convincing_logit) {
-            for quarters in 1..4 {
-                let turned = self.joined(&view.turned(quarters), self.settings.least_logit)?;
-                if reaches(&turned, self.settings.turned_logit) {
-                    faces.extend(turned.iter().map(|f| view.turn_back(f, quarters)));
-                }
-            }
-        }
+        let faces = self.turned_faces(&view)?;
         let (sx, sy) = (ratio(width, view.view().width()), ratio(height, view.view().height()));
         let mut all: Vec<Face> =
             faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect();
         if shrink < 1.0 {
             for tile in tiles(width, height) {
                 let faces =
-                    self.joined(&RgbImage::crop(raster, tile, backdrop), self.settings.least_logit)?;
+                    self.joined(&RgbImage::crop(raster, tile, backdrop), self.settings.tile_scales)?;
+                let unseen = |f: &&Face| {
+                    f.rect.short_side() * shrink < SEEN_SHRUNK || logit(f.score) >= self.settings.convincing
+                };
                 let (left, top) = (tile.left as f32, tile.top as f32);
-                all.extend(faces.iter().map(|f| map_face(f, |p| Point { x: p.x + left, y: p.y + top })));
+                let place = |p: Point| Point { x: p.x + left, y: p.y + top };
+                all.extend(faces.iter().filter(unseen).map(|f| map_face(f, place)));
             }
         }
         Ok(all)
     }
 
-    /// Both detectors' opinions on one view, joined, in the view's coordinates.
-    fn joined(&mut self, image: &RgbImage, least: f32) -> Result<Vec<Face>, DetectError> {
-        let first = self.yunet_faces(image)?;
-        let second = self.centerface_faces(image)?;
-        Ok(join(&first, &second, least))
+    /// The faces of a view, which is searched turned as well if upright shows nothing convincing.
+    fn turned_faces(&mut self, view: &RgbImage) -> Result<Vec<Face>, DetectError> {
+        let reaches = |faces: &[Face], least| faces.iter().any(|f| logit(f.score) >= least);
+        let mut faces = self.joined(view, self.settings.view_scales)?;
+        if !reaches(&faces, self.settings.convincing) {
+            for quarters in 1..4 {
+                let turned = self.joined(&view.turned(quarters), self.settings.view_scales)?;
+                if reaches(&turned, self.settings.turned) {
+                    faces.extend(turned.iter().map(|f| view.turn_back(f, quarters)));
+                }
+            }
+        }
+        Ok(faces)
     }
 
-    #[cfg(feature = "yunet")]
-    fn yunet_faces(&mut self, image: &RgbImage) -> Result<Vec<Face>, DetectError> {
-        self.yunet.detect(image.view(), WEAKEST)
+    /// All opinions on one view, joined, in the view's coordinates.
+    fn joined(&mut self, image: &RgbImage, scales: &[f32]) -> Result<Vec<Face>, DetectError> {
+        let mut opinions = Vec::with_capacity(1 + scales.len());
+        #[cfg(feature = "yunet")]
+        opinions.push(self.yunet.detect(image.view(), WEAKEST)?);
+        for &scale in scales {
+            self.share_memory();
+            opinions.push(self.centerface_faces(image, scale)?);
+            self.share_memory();
+        }
+        Ok(join(&opinions, self.settings.least))
     }
 
-    #[cfg(not(feature = "yunet"))]
-    fn yunet_faces(&mut self, _image: &RgbImage) -> Result<Vec<Face>, DetectError> {
-        Ok(Vec::new())
+    /// Both networks work in the same memory, one after the other.
+    #[cfg(all(feature = "yunet", feature = "centerface"))]
+    fn share_memory(&mut self) {
+        std::mem::swap(self.yunet.memory(), self.centerface.memory());
     }
+
+    #[cfg(not(all(feature = "yunet", feature = "centerface")))]
+    fn share_memory(&mut self) {}
 
     #[cfg(feature = "centerface")]
-    fn centerface_faces(&mut self, image: &RgbImage) -> Result<Vec<Face>, DetectError> {
-        let scale = self.settings.centerface_scale;
-        if scale <= 0.0 {
-            return Ok(Vec::new());
-        }
+    fn centerface_faces(&mut self, image: &RgbImage, scale: f32) -> Result<Vec<Face>, DetectError> {
         if scale == 1.0 {
             return self.centerface.detect(image.view(), WEAKEST);
         }
@@ -156,7 +172,7 @@ impl Search {
     }
 
     #[cfg(not(feature = "centerface"))]
-    fn centerface_faces(&mut self, _image: &RgbImage) -> Result<Vec<Face>, DetectError> {
+    fn centerface_faces(&mut self, _image: &RgbImage, _scale: f32) -> Result<Vec<Face>, DetectError> {
         Ok(Vec::new())
     }
 }
@@ -201,7 +217,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_every_pixel_and_overlap() {
-        for side in [1, 1215, 1216, 1217, 2240, 2241, 4000, 12_000] {
+        for side in [1, 799, 800, 801, 1440, 1441, 4000, 12_000] {
             let all: Vec<_> = spans(side).collect();
             assert_eq!((all[0].0, all[all.len() - 1].1), (0, side as i32), "{side}");
             for pair in all.windows(2) {

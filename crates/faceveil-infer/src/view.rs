@@ -138,7 +138,7 @@ pub fn map_face(face: &Face, to: impl Fn(Point) -> Point) -> Face {
         rect: rect(face.rect),
         score: face.score,
         landmarks: face.landmarks.map(|points| points.map(&to)),
-        second: face.second.map(rect),
+        also: face.also.iter().map(|r| rect(*r)).collect(),
     }
 }
 
@@ -201,8 +201,9 @@ mod tests {
             for (i, pixel) in turned.pixels.as_chunks::<3>().0.iter().enumerate() {
                 let (x, y) = ((i as u32 % turned.width) as f32, (i as u32 / turned.width) as f32);
                 let rect = RectF { left: x, top: y, right: x + 1.0, bottom: y + 1.0 };
-                let back =
-                    image.turn_back(&Face { rect, score: 1.0, landmarks: None, second: None }, quarters).rect;
+                let back = image
+                    .turn_back(&Face { rect, score: 1.0, landmarks: None, also: Vec::new() }, quarters)
+                    .rect;
                 let at = (back.top as usize * 2 + back.left as usize) * 3;
                 assert_eq!(&image.pixels[at..at + 3], pixel, "{quarters} {x} {y}");
             }

