@@ -36,7 +36,7 @@ impl Level {
             Self::Balanced => SearchSettings {
                 view_scales: &[0.5, 1.0],
                 tile_scales: &[0.5],
-                least: -2.13,
+                least: -2.2,
                 convincing: 1.5,
                 turned: 1.0,
             },

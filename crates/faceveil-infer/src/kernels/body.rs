@@ -1,4 +1,5 @@
-//! The kernels, written once for all instruction sets.
+//! The kernels, written once for all instruction sets. Plain loops, no closures: a closure that the compiler
+//! does not inline is compiled without the instructions of the function around it, and several times slower.
 
 use super::lanes::Lanes;
 use super::{DepthRows, DepthWeights, LANES, PANEL, PointWeights};
@@ -60,16 +61,26 @@ fn tile<L: Lanes, const P: usize, const V: usize>(
     at: usize,
 ) {
     let (k, n) = (weights.inputs, weights.outputs);
-    let rows: [&[f32]; P] = std::array::from_fn(|p| &x[p * k..(p + 1) * k]);
-    let bias: [L; V] = std::array::from_fn(|v| L::load(eight(&weights.bias, at + v * LANES)));
-    let mut sums = [bias; P];
+    let mut rows: [&[f32]; P] = [&[]; P];
+    for (p, row) in rows.iter_mut().enumerate() {
+        *row = &x[p * k..(p + 1) * k];
+    }
+    let mut sums = [[L::splat(0.0); V]; P];
+    for sums in &mut sums {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = L::load(eight(&weights.bias, at + v * LANES));
+        }
+    }
     let (panel, _) = panel.as_chunks::<LANES>();
     for (i, column) in panel.chunks_exact(V).take(k).enumerate() {
-        let column: [L; V] = std::array::from_fn(|v| L::load(&column[v]));
+        let mut weights = [L::splat(0.0); V];
+        for v in 0..V {
+            weights[v] = L::load(&column[v]);
+        }
         for p in 0..P {
             let value = L::splat(rows[p][i]);
             for v in 0..V {
-                sums[p][v] = sums[p][v].add_product(value, column[v]);
+                sums[p][v] = sums[p][v].add_product(value, weights[v]);
             }
         }
     }
@@ -121,14 +132,16 @@ fn depth_pixels<L: Lanes, const S: usize, const G: usize>(
     let blocks = weights.channels / LANES;
     let first = x * S * blocks;
     let span = ((G - 1) * S + 3) * blocks;
-    let rows: [&[[f32; LANES]]; 3] =
-        std::array::from_fn(|r| &rows.rows[r].as_chunks::<LANES>().0[first..first + span]);
+    let mut lanes: [&[[f32; LANES]]; 3] = [&[]; 3];
+    for (lane, row) in lanes.iter_mut().zip(rows.rows) {
+        *lane = &row.as_chunks::<LANES>().0[first..first + span];
+    }
     let out = &mut out.as_chunks_mut::<LANES>().0[x * blocks..(x + G) * blocks];
     let taps = weights.taps.as_chunks::<LANES>().0;
     let bias = weights.bias.as_chunks::<LANES>().0;
     for c in 0..blocks {
         let mut sums = [L::load(&bias[c]); G];
-        for (r, row) in rows.iter().enumerate() {
+        for (r, row) in lanes.iter().enumerate() {
             for t in 0..3 {
                 let tap = L::load(&taps[(r * 3 + t) * blocks + c]);
                 for (g, sum) in sums.iter_mut().enumerate() {
