@@ -97,7 +97,7 @@ fn sizes(proof: &Value) -> Result<String> {
     for row in items(&proof["sets"]) {
         for bin in items(&row["by_px"]) {
             let one = |v: &Value| v["rate"].as_f64().map_or("-".to_owned(), |r| format!("{:.1}", 100.0 * r));
-            let (from, table) = (bin["from"].as_f64().unwrap_or(0.0), &bin["table"]);
+            let (from, table) = (bin["from"].as_f64().unwrap_or(0.0), bin);
             let label = bin["to"].as_f64().map_or(format!("{from} and over"), |to| format!("{from} to {to}"));
             if table["judged"].as_u64().unwrap_or(0) > 0 {
                 writeln!(

@@ -119,10 +119,18 @@ fn referee(set: Set, from: &Path, out: &Path, python: &Path, shared: &Path) -> R
         _ => "none".to_owned(),
     };
     let report = out.with_extension("referee.json");
+    // The peer's outputs are kept between runs, so the referee's word on them is, too.
+    if out.ends_with("deface") && report.is_file() {
+        return read_referee(&report);
+    }
     let mut command = Command::new(python);
     command.arg("-B").arg(judge).arg("images").arg("--no-fidelity").args(["--truth", &truth]);
     command.arg("--orig").arg(from).arg("--out").arg(out).arg("--report").arg(&report);
     ensure!(command.output()?.status.success(), "{command:?} failed");
+    read_referee(&report)
+}
+
+fn read_referee(report: &Path) -> Result<Value> {
     let report: Value = serde_json::from_slice(&std::fs::read(report)?)?;
     let table = &report["leak"][">=16px"];
     let percent = |rate: &Value| {

@@ -11,7 +11,7 @@ use faceveil_media::{EncodeOptions, Limits};
 
 /// The picture as RGB, turned clockwise by `quarters` × 90°.
 pub fn turned(raster: &Raster, quarters: u32) -> Result<Raster> {
-    if quarters % 4 == 0 {
+    if quarters.is_multiple_of(4) {
         return Ok(raster.clone());
     }
     let whole = Rect { left: 0, top: 0, right: raster.width() as i32, bottom: raster.height() as i32 };

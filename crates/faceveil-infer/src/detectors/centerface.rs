@@ -36,6 +36,7 @@ impl CenterFace {
     }
 
     /// What the network works in, to be shared with another one between pictures.
+    #[cfg(all(feature = "yunet", feature = "centerface"))]
     pub(crate) fn memory(&mut self) -> &mut Memory {
         &mut self.memory
     }

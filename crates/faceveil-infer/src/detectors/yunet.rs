@@ -32,6 +32,7 @@ impl YuNet {
     }
 
     /// What the network works in, to be shared with another one between pictures.
+    #[cfg(all(feature = "yunet", feature = "centerface"))]
     pub(crate) fn memory(&mut self) -> &mut Memory {
         &mut self.memory
     }

@@ -1,5 +1,5 @@
 //! Convolutions on pictures of interleaved channels (`[h, w, c]`), channels padded with zeros to a
-//! multiple of 8. Each kernel exists once, generic over [`lanes::Lanes`]; [`Isa`] picks the fastest
+//! multiple of 8. Each kernel exists once, generic over `Lanes`; [`Isa`] picks the fastest
 //! that the processor has, and [`Isa::Portable`] is the oracle that tests hold the others against.
 
 mod body;
@@ -57,6 +57,26 @@ impl Isa {
         }
     }
 
+    /// One row of a 3×3 convolution over all channels, with weights of [`PointWeights::pack_full`].
+    ///
+    /// # Shapes
+    /// `rows` as for [`Self::depth_row`]; `out`: `[w, outputs]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn full_row(self, rows: DepthRows<'_>, weights: &PointWeights, out: &mut [f32]) {
+        let (width, channels) = (out.len() / weights.outputs, weights.inputs / 9);
+        assert_eq!(out.len(), width * weights.outputs, "output of {} channels", weights.outputs);
+        assert_eq!(weights.inputs, 9 * channels, "nine pixels of {channels} channels");
+        let need = ((width.max(1) - 1) * rows.stride + 3) * channels;
+        assert!(rows.rows.iter().all(|r| r.len() >= need), "rows of {need} values");
+        match self {
+            Self::Portable => body::full_row::<lanes::Portable>(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.full_row(rows, weights, out),
+        }
+    }
+
     /// One row of a 3×3 convolution of each channel with its own weights.
     ///
     /// # Shapes
@@ -78,7 +98,7 @@ impl Isa {
     }
 }
 
-/// The input of one output row of a depthwise convolution.
+/// The input of one output row of a 3×3 convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthRows<'a> {
     /// Above, middle, below.
@@ -132,6 +152,23 @@ impl PointWeights {
             to[..inputs].copy_from_slice(from);
         }
         Self::pack(lanes, &wide, bias, relu)
+    }
+
+    /// Packs `weights` `[outputs, inputs, 3, 3]` for [`Isa::full_row`]; the inputs lie padded to `lanes` channels.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn pack_full(inputs: usize, lanes: usize, weights: &[f32], bias: &[f32], relu: bool) -> Self {
+        assert_eq!(weights.len(), inputs * bias.len() * 9, "{} outputs of {inputs} inputs", bias.len());
+        let mut wide = vec![0.0; bias.len() * 9 * lanes];
+        for (o, block) in weights.chunks_exact(inputs * 9).enumerate() {
+            for (i, nine) in block.chunks_exact(9).enumerate() {
+                for (tap, &w) in nine.iter().enumerate() {
+                    wide[(o * 9 + tap) * lanes + i] = w;
+                }
+            }
+        }
+        Self::pack(9 * lanes, &wide, bias, relu)
     }
 
     /// Input channels.
@@ -219,9 +256,37 @@ mod tests {
     }
 
     #[test]
+    fn full_equals_the_reference_for_every_width_and_stride() {
+        for isa in [Isa::Portable, Isa::detect()] {
+            for (width, inputs, outputs, stride) in
+                [(1, 3, 8, 1), (7, 3, 16, 2), (13, 8, 24, 1), (6, 16, 8, 2)]
+            {
+                let row = |seed| values(((width - 1) * stride + 3) * inputs, seed);
+                let rows = [row(1), row(2), row(3)];
+                let (w, b) = (values(outputs * inputs * 9, 4), values(outputs, 5));
+                let mut got = vec![0.0; width * padded(outputs)];
+                let rows = DepthRows { rows: [&rows[0], &rows[1], &rows[2]], stride };
+                isa.full_row(rows, &PointWeights::pack_full(inputs, inputs, &w, &b, true), &mut got);
+                let want = reference::full_row(rows.rows, stride, &w, &b, width, true);
+                let case = format!("{isa:?} {width} px, {inputs} -> {outputs}, stride {stride}");
+                assert_close(&got, &want, &case);
+            }
+        }
+    }
+
+    #[test]
     fn depthwise_equals_the_reference_for_every_width_and_stride() {
         for isa in [Isa::Portable, Isa::detect()] {
-            for (width, channels, stride) in [(1, 8, 1), (4, 16, 1), (7, 24, 1), (9, 16, 2), (4, 10, 2)] {
+            for (width, channels, stride) in [
+                (1, 8, 1),
+                (4, 16, 1),
+                (7, 24, 1),
+                (9, 16, 2),
+                (4, 10, 2),
+                (5, 32, 1),
+                (6, 64, 2),
+                (5, 144, 1),
+            ] {
                 let c = padded(channels);
                 let row = |seed| values(((width - 1) * stride + 3) * c, seed);
                 let rows = [row(1), row(2), row(3)];

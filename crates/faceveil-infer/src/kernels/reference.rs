@@ -50,3 +50,30 @@ pub fn depth_row(
     }
     out
 }
+
+/// `out[x, o] = relu?(sum over r, t, i of weights[o, i, r, t] * rows[r][x * stride + t, i] + bias[o])`
+///
+/// # Shapes
+/// `rows`: `[.., inputs]`; `weights`: `[outputs, inputs, 3, 3]`; the result: `[width, padded outputs]`.
+pub fn full_row(
+    rows: [&[f32]; 3],
+    stride: usize,
+    weights: &[f32],
+    bias: &[f32],
+    width: usize,
+    relu: bool,
+) -> Vec<f32> {
+    let (inputs, n) = (weights.len() / bias.len() / 9, padded(bias.len()));
+    let mut out = vec![0.0; width * n];
+    for x in 0..width {
+        for (o, &b) in bias.iter().enumerate() {
+            let mut sum = b;
+            for (place, &weight) in weights[o * inputs * 9..(o + 1) * inputs * 9].iter().enumerate() {
+                let (i, r, t) = (place / 9, place / 3 % 3, place % 3);
+                sum += weight * rows[r][(x * stride + t) * inputs + i];
+            }
+            out[x * n + o] = if relu { sum.max(0.0) } else { sum };
+        }
+    }
+    out
+}

@@ -24,6 +24,11 @@ impl Avx2 {
         unsafe { point(x, weights, residual, out) }
     }
 
+    pub(super) fn full_row(self, rows: DepthRows<'_>, weights: &PointWeights, out: &mut [f32]) {
+        // SAFETY: `self` exists only where AVX2 and FMA do.
+        unsafe { full_row(rows, weights, out) }
+    }
+
     pub(super) fn depth_row(self, rows: DepthRows<'_>, weights: &DepthWeights, out: &mut [f32]) {
         // SAFETY: `self` exists only where AVX2 and FMA do.
         unsafe { depth_row(rows, weights, out) }
@@ -36,11 +41,16 @@ fn point(x: &[f32], weights: &PointWeights, residual: Option<&[f32]>, out: &mut 
 }
 
 #[target_feature(enable = "avx2,fma")]
+fn full_row(rows: DepthRows<'_>, weights: &PointWeights, out: &mut [f32]) {
+    body::full_row::<Eight>(rows, weights, out);
+}
+
+#[target_feature(enable = "avx2,fma")]
 fn depth_row(rows: DepthRows<'_>, weights: &DepthWeights, out: &mut [f32]) {
     body::depth_row::<Eight>(rows, weights, out);
 }
 
-/// Private, so that nothing outside the two functions above can compute with it.
+/// Private, so that nothing outside the three functions above can compute with it.
 #[derive(Clone, Copy)]
 struct Eight(__m256);
 

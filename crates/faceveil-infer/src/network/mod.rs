@@ -1,6 +1,7 @@
-//! Convolutional networks: read from ONNX ([`import`]), fused into few steps ([`plan`]), run on a picture
-//! of any size ([`run`]).
+//! Convolutional networks: read from ONNX (`import`), fused into few steps (`plan`), run on a picture
+//! of any size (`run`).
 
+mod chain;
 pub(crate) mod import;
 pub(crate) mod plan;
 pub(crate) mod run;

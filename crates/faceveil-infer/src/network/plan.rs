@@ -11,8 +11,8 @@ pub(crate) enum Source {
     Copy,
     /// 1×1
     Point(PointWeights),
-    /// 3×3 over all channels, as a pointwise convolution of nine gathered pixels.
-    Full3 { weights: PointWeights, stride: usize },
+    /// 3×3 over all channels, perhaps followed by 1×1.
+    Full3 { weights: PointWeights, stride: usize, then: Option<Box<PointWeights>> },
 }
 
 /// What becomes of a chain's rows.
@@ -191,18 +191,23 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
         taken[next] = true;
         Some(&ops.list[next])
     };
-    let reads = |op: &Op, value, kernel| conv_of(op).is_some_and(|(f, c)| f == value && c.kernel == kernel);
     let (source, depth) = if conv.kernel == Kernel::Depth {
         (Source::Copy, Some(conv))
     } else {
+        let mut source = pack_source(conv, from, ops.channels[from]);
+        if let Source::Full3 { then, .. } = &mut source
+            && point_before_depth(ops, uses, output)
+            && let Some((op, made)) = follow(output, &|op| reads(op, output, Kernel::Point))
+        {
+            *then = conv_of(op).map(|(_, point)| Box::new(pack_point(point, ops.channels[output])));
+            output = *made;
+        }
         let next = follow(output, &|op| reads(op, output, Kernel::Depth));
-        (
-            pack_source(conv, from, ops.channels[from]),
-            next.and_then(|(op, made)| {
-                output = *made;
-                conv_of(op).map(|(_, c)| c)
-            }),
-        )
+        let depth = next.and_then(|(op, made)| {
+            output = *made;
+            conv_of(op).map(|(_, c)| c)
+        });
+        (source, depth)
     };
     let mut finish = Finish::None;
     // A pointwise source without a depthwise part has nothing to gain from a second pointwise one.
@@ -214,8 +219,7 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
         } else if let Some((op, made)) = follow(output, &|op| reads(op, output, Kernel::Point))
             && let Some((_, point)) = conv_of(op)
         {
-            let weights =
-                PointWeights::pack_padded(ops.channels[output], &point.weights, &point.bias, point.relu);
+            let weights = pack_point(point, ops.channels[output]);
             output = *made;
             let sum =
                 |op: &Op| matches!(op, Op::Add(a, b) if (*a == output) != (*b == output) && !point.relu);
@@ -232,23 +236,33 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
     Step::Chain { input: from, output, source, depth, finish }
 }
 
+/// Whether the operation is a convolution of this kind that reads `value`.
+fn reads(op: &Op, value: ValueId, kernel: Kernel) -> bool {
+    conv_of(op).is_some_and(|(from, conv)| from == value && conv.kernel == kernel)
+}
+
+/// Whether `value` goes through a 1×1 straight into a depthwise convolution and nowhere else.
+fn point_before_depth(ops: &Ops, uses: &[usize], value: ValueId) -> bool {
+    ops.list.iter().any(|(op, made)| {
+        let deeper = |made| uses[made] == 1 && ops.list.iter().any(|(op, _)| reads(op, made, Kernel::Depth));
+        reads(op, value, Kernel::Point) && deeper(*made)
+    })
+}
+
+fn pack_point(conv: &Conv, inputs: usize) -> PointWeights {
+    PointWeights::pack_padded(inputs, &conv.weights, &conv.bias, conv.relu)
+}
+
 fn pack_source(conv: &Conv, from: ValueId, inputs: usize) -> Source {
     if conv.kernel == Kernel::Point {
-        return Source::Point(PointWeights::pack_padded(inputs, &conv.weights, &conv.bias, conv.relu));
+        return Source::Point(pack_point(conv, inputs));
     }
     // The picture itself has no padding channels.
     let lanes = if from == 0 { inputs } else { padded(inputs) };
-    let mut weights = vec![0.0; conv.bias.len() * 9 * lanes];
-    for (o, block) in conv.weights.chunks_exact(inputs * 9).enumerate() {
-        for (i, nine) in block.chunks_exact(9).enumerate() {
-            for (tap, &w) in nine.iter().enumerate() {
-                weights[(o * 9 + tap) * lanes + i] = w;
-            }
-        }
-    }
     Source::Full3 {
-        weights: PointWeights::pack(9 * lanes, &weights, &conv.bias, conv.relu),
+        weights: PointWeights::pack_full(inputs, lanes, &conv.weights, &conv.bias, conv.relu),
         stride: conv.stride,
+        then: None,
     }
 }
 
