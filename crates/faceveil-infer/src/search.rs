@@ -17,9 +17,9 @@ use crate::view::{Backdrop, RgbImage, map_face};
 
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
 /// full size (for the small ones). It also bounds the memory of the networks.
-const VIEW_PIXELS: f64 = 0.64e6;
+const VIEW_PIXELS: f64 = 0.5e6;
 /// Sides of a tile, pixels.
-const TILE: u32 = 800;
+const TILE: u32 = 704;
 /// Pixels that neighbouring tiles share: a face at a seam is whole in one of them unless it is larger,
 /// and then the shrunk picture shows it.
 const OVERLAP: u32 = 160;
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_every_pixel_and_overlap() {
-        for side in [1, 799, 800, 801, 1440, 1441, 4000, 12_000] {
+        for side in [1, 703, 704, 705, 1248, 1249, 4000, 12_000] {
             let all: Vec<_> = spans(side).collect();
             assert_eq!((all[0].0, all[all.len() - 1].1), (0, side as i32), "{side}");
             for pair in all.windows(2) {

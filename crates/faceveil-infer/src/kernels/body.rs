@@ -40,7 +40,12 @@ fn tiles<L: Lanes, const R: usize>(
     let pixels = out.len() / n;
     let mut p = 0;
     while p < pixels {
-        let count = (pixels - p).min(TILE);
+        // Few widths: each is a copy of the kernels for the compiler to unroll.
+        let count = match pixels - p {
+            0 | 1 => 1,
+            2..TILE => 2,
+            _ => TILE,
+        };
         let mut rows = x.rows;
         for row in &mut rows {
             *row = &row[p * x.step..];
@@ -49,10 +54,7 @@ fn tiles<L: Lanes, const R: usize>(
         let residual = residual.map(|r| &r[p * n..(p + count) * n]);
         let out = &mut out[p * n..(p + count) * n];
         match count {
-            6 => panels::<L, R, 6>(x, weights, residual, out),
-            5 => panels::<L, R, 5>(x, weights, residual, out),
-            4 => panels::<L, R, 4>(x, weights, residual, out),
-            3 => panels::<L, R, 3>(x, weights, residual, out),
+            TILE => panels::<L, R, TILE>(x, weights, residual, out),
             2 => panels::<L, R, 2>(x, weights, residual, out),
             _ => panels::<L, R, 1>(x, weights, residual, out),
         }
