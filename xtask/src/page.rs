@@ -35,7 +35,11 @@ fn page(proof: &Value) -> Result<String> {
         writeln!(text, "| {}° | {} | {leak} | {exposed} |", row["degrees"], name(&row["who"]))?;
     }
     writeln!(text, "\n## Whole-process time\n")?;
-    writeln!(text, "{}", timing(proof)?)?;
+    if proof["timing"].is_object() {
+        writeln!(text, "{}", timing(proof)?)?;
+    } else {
+        writeln!(text, "Not measured in this run.\n")?;
+    }
     writeln!(text, "## Leak by face size, faceveil's own measure\n")?;
     writeln!(text, "{}", sizes(proof)?)?;
     writeln!(

@@ -115,6 +115,8 @@ pub struct Outcome {
     pub no_face: u64,
     /// Those of [`Self::done`] that an earlier run did.
     pub resumed: u64,
+    /// Those of [`Self::done`] that were only tried.
+    pub dry: u64,
     /// Photos without an output.
     pub failed: u64,
     /// Files that are no photos.
@@ -127,7 +129,11 @@ impl Outcome {
     /// Counts one file.
     pub fn count(&mut self, report: &FileReport) {
         match report.status {
-            Status::Ok | Status::DryRun => self.done += 1,
+            Status::Ok => self.done += 1,
+            Status::DryRun => {
+                self.done += 1;
+                self.dry += 1;
+            }
             Status::NoFace => {
                 self.done += 1;
                 self.no_face += 1;

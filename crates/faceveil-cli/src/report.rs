@@ -180,9 +180,10 @@ fn plural(n: u64, one: &'static str, many: &'static str) -> &'static str {
 }
 
 fn summary(outcome: &Outcome) -> String {
-    let Outcome { done, no_face, resumed, failed, skipped, faces } = *outcome;
+    let Outcome { done, no_face, resumed, dry, failed, skipped, faces } = *outcome;
+    let verb = if dry > 0 { "would be done" } else { "done" };
     let mut text = format!(
-        "{done} {} done, {faces} {}",
+        "{done} {} {verb}, {faces} {}",
         plural(done, "photo", "photos"),
         plural(faces, "face", "faces")
     );

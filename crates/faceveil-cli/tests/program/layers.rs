@@ -87,7 +87,7 @@ fn the_program_reads_all_layers() {
         (&[("FACEVEIL_MAX_PIXELS", "40")], &["--config", "mine.toml"], "limit of 40"),
         (&[("FACEVEIL_MAX_PIXELS", "")], &["--config", "mine.toml"], "limit of 20"),
         (&[("FACEVEIL_MAX_PIXELS", "40")], &["--max-pixels", "50"], "limit of 50"),
-        (&[("FACEVEIL_MAX_PIXELS", "40")], &["--max-pixels", "1200"], "1 photo done"),
+        (&[("FACEVEIL_MAX_PIXELS", "40")], &["--max-pixels", "1200"], "1 photo would be done"),
     ];
     for (variables, args, words) in cases {
         println!("{variables:?} {args:?}");
