@@ -37,7 +37,7 @@ const SAME_BOX_IOU: f32 = 0.65;
 pub struct SearchSettings {
     /// CenterFace looks at the view at each of these scales; each is an opinion of its own beside YuNet's.
     pub view_scales: &'static [f32],
-    /// The same for tiles at full size, and for turned views.
+    /// The same for tiles at full size.
     pub tile_scales: &'static [f32],
     /// Least odds of a face.
     pub least: f32,
@@ -128,7 +128,7 @@ impl Search {
         let mut faces = self.joined(view, self.settings.view_scales)?;
         if !reaches(&faces, self.settings.convincing) {
             for quarters in 1..4 {
-                let turned = self.joined(&view.turned(quarters), self.settings.tile_scales)?;
+                let turned = self.joined(&view.turned(quarters), self.settings.view_scales)?;
                 if reaches(&turned, self.settings.turned) {
                     faces.extend(turned.iter().map(|f| view.turn_back(f, quarters)));
                 }

@@ -14,10 +14,10 @@ use crate::{Error, models};
 pub enum Level {
     /// YuNet alone.
     Fast,
-    /// YuNet, and CenterFace at 0.5 and 0.8 of the size, joined.
+    /// YuNet and CenterFace at half and full size, joined.
     #[default]
     Balanced,
-    /// The same with a lower threshold and CenterFace at full size, in the tiles of large photos, too.
+    /// The same with a lower threshold, and CenterFace at full size in the tiles of large photos, too.
     Thorough,
 }
 
@@ -36,10 +36,10 @@ impl Level {
                 turned: 0.5,
             },
             Self::Balanced => SearchSettings {
-                view_scales: &[0.5, 0.8],
+                view_scales: &[0.5, 1.0],
                 tile_scales: &[0.5],
-                least: -2.02,
-                convincing: 1.0,
+                least: -2.08,
+                convincing: 1.5,
                 turned: 1.0,
             },
             Self::Thorough => SearchSettings {
