@@ -5,6 +5,7 @@ mod deny;
 mod page;
 mod proof;
 mod python;
+mod ranges;
 mod smoke;
 mod test;
 mod trial;
@@ -14,6 +15,7 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use faceveil_infer::network::Precision;
 
 #[derive(Parser)]
 #[command(about)]
@@ -39,6 +41,15 @@ enum Chore {
         /// Also write both detectors' opinions there, a JSON line a picture.
         #[arg(long)]
         dump: Option<PathBuf>,
+        /// Compute with floats instead of 8-bit integers.
+        #[arg(long)]
+        float: bool,
+    },
+    /// Measure the ranges of the detectors' values on the tune part, for their 8-bit form: models/*/ranges.txt.
+    Ranges {
+        /// Which of the pictures' extremes end a range: 1 is the most extreme, 0.9 leaves a tenth out.
+        #[arg(long, default_value_t = 1.0)]
+        share: f32,
     },
     /// Judge one setting on the tune part of the public pictures.
     Trial(trial::Trial),
@@ -53,7 +64,11 @@ fn main() -> anyhow::Result<()> {
     match chores.chore {
         Chore::Test => test::run(root, &shared),
         Chore::Deny => deny::run(root),
-        Chore::Tune { turn, dump } => tune::run(&shared, turn, dump.as_deref()),
+        Chore::Tune { turn, dump, float } => {
+            let precision = if float { Precision::Float } else { Precision::Int8 };
+            tune::run(&shared, turn, precision, dump.as_deref())
+        }
+        Chore::Ranges { share } => ranges::run(root, &shared, share),
         Chore::Trial(trial) => trial::run(&shared, &trial),
         Chore::Proof(proof) => proof::run(root, &shared, &proof),
     }

@@ -15,12 +15,15 @@ use faceveil_core::redact::{Region, Shape};
 use faceveil_data::dataset::{self, Item};
 use faceveil_data::split::{Part, Set};
 use faceveil_data::truth::TruthFace;
-use faceveil_infer::detectors::{CenterFace, YuNet};
+use faceveil_infer::detectors::{CenterFace, DetectError, YuNet};
 use faceveil_infer::kernels::Isa;
+use faceveil_infer::network::Precision;
 use faceveil_infer::view::{Backdrop, RgbImage, map_face};
 
 /// Scales at which CenterFace is tried.
-const SCALES: [f32; 3] = [0.5, 0.7, 1.0];
+const SCALES: [f32; 5] = [0.35, 0.5, 0.7, 0.85, 1.0];
+/// Scales at which YuNet is tried; the one used is the middle one.
+const YUNET_SCALES: [f32; 3] = [0.5, 1.0, 1.5];
 /// Weakest opinion kept.
 const WEAKEST: f32 = 0.04;
 
@@ -29,8 +32,8 @@ struct Opinions {
     width: u32,
     height: u32,
     truth: Vec<TruthFace>,
-    yunet: Vec<Face>,
-    centerface: [Vec<Face>; 3],
+    yunet: [Vec<Face>; 3],
+    centerface: [Vec<Face>; 5],
 }
 
 /// One setting.
@@ -42,11 +45,11 @@ struct Setting {
 }
 
 /// Runs the search over settings and prints a table a set; `dump` gets all opinions as JSON lines.
-pub fn run(shared: &Path, turn: u32, dump: Option<&Path>) -> Result<()> {
+pub fn run(shared: &Path, turn: u32, precision: Precision, dump: Option<&Path>) -> Result<()> {
     let sets = [Set::Fddb, Set::MasksVoc, Set::WiderYolo, Set::Negatives];
     let mut data = Vec::new();
     for set in sets {
-        data.push(opinions(&dataset::load(shared, set, Part::Tune)?, turn)?);
+        data.push(opinions(&dataset::load(shared, set, Part::Tune)?, turn, precision)?);
     }
     if let Some(file) = dump {
         write_opinions(&sets, &data, file)?;
@@ -54,7 +57,7 @@ pub fn run(shared: &Path, turn: u32, dump: Option<&Path>) -> Result<()> {
     println!(
         "turn {turn}: centerface scales, least odds, margin | leak % / exposed % fddb, masks, wider | other pixels % fddb, masks | face-free hit %"
     );
-    for scales in [&[][..], &[0], &[1], &[2], &[0, 1], &[0, 2]] {
+    for scales in [&[][..], &[0], &[1], &[4], &[1, 2], &[1, 4]] {
         for least in [-3.0, -2.6, -2.3, -2.1, -1.9, -1.6, -1.3, -1.0] {
             for margin in [1.3, 1.35, 1.4, 1.5] {
                 row(&data, Setting { scales, least, margin })?;
@@ -77,7 +80,7 @@ fn write_opinions(sets: &[Set], data: &[Vec<Opinions>], file: &Path) -> Result<(
             let truth: Vec<[f64; 5]> = p.truth.iter().map(|t| [t.cx, t.cy, t.sxx, t.sxy, t.syy]).collect();
             let line = serde_json::json!({
                 "set": set.name(), "size": [p.width, p.height], "truth": truth,
-                "yunet": rows(&p.yunet), "centerface": p.centerface.each_ref().map(|f| rows(f)),
+                "yunet": p.yunet.each_ref().map(|f| rows(f)), "centerface": p.centerface.each_ref().map(|f| rows(f)),
             });
             writeln!(out, "{line}")?;
         }
@@ -110,7 +113,7 @@ fn score(set: &[Opinions], setting: Setting, policy: &Policy) -> Score {
     let (mut faces, mut leaks, mut exposed, mut hits) = (0u32, 0u32, 0u32, 0u32);
     let mut other = 0.0;
     for picture in set {
-        let opinions: Vec<Vec<Face>> = std::iter::once(&picture.yunet)
+        let opinions: Vec<Vec<Face>> = std::iter::once(&picture.yunet[1])
             .chain(setting.scales.iter().map(|&i| &picture.centerface[i]))
             .cloned()
             .collect();
@@ -195,7 +198,7 @@ fn other_share(truth: &[TruthFace], covered: &[bool], picture: &Opinions) -> f64
 }
 
 /// Looks at every picture once, on all processors.
-fn opinions(items: &[Item], turn: u32) -> Result<Vec<Opinions>> {
+fn opinions(items: &[Item], turn: u32, precision: Precision) -> Result<Vec<Opinions>> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let jobs = std::thread::available_parallelism()?.get();
     std::thread::scope(|scope| {
@@ -203,7 +206,7 @@ fn opinions(items: &[Item], turn: u32) -> Result<Vec<Opinions>> {
             .map(|_| {
                 scope.spawn(|| -> Result<()> {
                     let (mut yunet, mut centerface) =
-                        (YuNet::new(Isa::detect())?, CenterFace::new(Isa::detect())?);
+                        (YuNet::new(Isa::detect(), precision)?, CenterFace::new(Isa::detect(), precision)?);
                     while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let seen = look(item, turn, &mut yunet, &mut centerface)
                             .with_context(|| item.image_path.display().to_string())?;
@@ -229,20 +232,26 @@ fn look(item: &Item, turn: u32, yunet: &mut YuNet, centerface: &mut CenterFace) 
     let image = upright.turned(turn);
     let back = |faces: Vec<Face>| faces.iter().map(|f| upright.turn_back(f, turn)).collect::<Vec<_>>();
     let (turned_width, turned_height) = (image.view().width(), image.view().height());
-    let mut at = |scale: f32| -> Result<Vec<Face>> {
+    let at = |scale: f32, detector: &mut dyn Detector<Error = DetectError>| -> Result<Vec<Face>> {
         let (w, h) =
             ((turned_width as f32 * scale).round() as u32, (turned_height as f32 * scale).round() as u32);
         let small = image.resized(w.max(1), h.max(1))?;
-        let faces = centerface.detect(small.view(), WEAKEST)?;
+        let faces = detector.detect(small.view(), WEAKEST)?;
         let (sx, sy) = (turned_width as f32 / w as f32, turned_height as f32 / h as f32);
         Ok(back(faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect()))
     };
-    let centerface = [at(SCALES[0])?, at(SCALES[1])?, at(SCALES[2])?];
-    Ok(Opinions {
+    let mut seen = Opinions {
         width,
         height,
         truth: item.faces(width, height).unwrap_or_default(),
-        yunet: back(yunet.detect(image.view(), WEAKEST)?),
-        centerface,
-    })
+        yunet: Default::default(),
+        centerface: Default::default(),
+    };
+    for (faces, scale) in seen.yunet.iter_mut().zip(YUNET_SCALES) {
+        *faces = at(scale, yunet)?;
+    }
+    for (faces, scale) in seen.centerface.iter_mut().zip(SCALES) {
+        *faces = at(scale, centerface)?;
+    }
+    Ok(seen)
 }

@@ -10,18 +10,26 @@ use faceveil_core::face::Detector;
 use faceveil_core::raster::RgbView;
 use faceveil_infer::detectors::{CenterFace, DetectError, YuNet};
 use faceveil_infer::kernels::Isa;
+use faceveil_infer::network::Precision;
 
 type Error = Box<dyn std::error::Error>;
 
 fn detector(name: &str, isa: &str) -> Result<Box<dyn Detector<Error = DetectError>>, Error> {
-    let isa = match isa {
-        "portable" => Isa::Portable,
-        "detected" => Isa::detect(),
-        _ => return Err(format!("{isa:?} is not portable or detected").into()),
+    let (isa, precision) = match isa {
+        "portable" => (Isa::Portable, Precision::Float),
+        "detected" => (Isa::detect(), Precision::Float),
+        "portable-int8" => (Isa::Portable, Precision::Int8),
+        "avx2-int8" => (*Isa::all().get(1).ok_or("no vector instructions")?, Precision::Int8),
+        "int8" => (Isa::detect(), Precision::Int8),
+        _ => {
+            return Err(
+                format!("{isa:?} is none of portable, detected, int8, avx2-int8, portable-int8").into()
+            );
+        }
     };
     match name {
-        "yunet" => Ok(Box::new(YuNet::new(isa)?)),
-        "centerface" => Ok(Box::new(CenterFace::new(isa)?)),
+        "yunet" => Ok(Box::new(YuNet::new(isa, precision)?)),
+        "centerface" => Ok(Box::new(CenterFace::new(isa, precision)?)),
         _ => Err(format!("{name:?} is not yunet or centerface").into()),
     }
 }

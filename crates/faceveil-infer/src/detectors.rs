@@ -12,7 +12,8 @@ pub use yunet::YuNet;
 
 use faceveil_core::raster::RgbView;
 
-use crate::network::ImportError;
+use crate::kernels::Isa;
+use crate::network::{ImportError, Input, Network, Observer, Precision};
 
 /// Pixels that a detector looks at in one piece; more must be tiled or shrunk by the caller.
 pub const MAX_VIEW_PIXELS: u64 = 16 << 20;
@@ -58,17 +59,47 @@ fn padded_size(view: RgbView<'_>) -> Result<(usize, usize), DetectError> {
     Ok(((width as usize).div_ceil(32) * 32, (height as usize).div_ceil(32) * 32))
 }
 
-/// Writes the view as floats `0..=255` at the top left of `[height, width, 3]`, black elsewhere; `order` says
-/// which sample of a pixel becomes which channel.
-fn fill_input(view: RgbView<'_>, width: usize, order: [usize; 3], to: &mut [f32]) {
+/// Writes the view at the top left of `[height, width, 3]`, black elsewhere; `order` says which sample of a
+/// pixel becomes which channel.
+fn fill_input(view: RgbView<'_>, width: usize, order: [usize; 3], to: Input<'_>) {
+    match to {
+        Input::Float(to) => fill(view, width, order, to),
+        Input::Int8(to) => fill(view, width, order, to),
+    }
+}
+
+fn fill<V: Copy + From<u8>>(view: RgbView<'_>, width: usize, order: [usize; 3], to: &mut [V]) {
     let row_len = view.width() as usize * 3;
     let mut rows = to.chunks_exact_mut(width * 3);
     for (from, to) in view.pixels().chunks_exact(row_len).zip(&mut rows) {
         let (used, rest) = to.split_at_mut(row_len);
         for (to, from) in used.as_chunks_mut::<3>().0.iter_mut().zip(from.as_chunks::<3>().0) {
-            *to = order.map(|i| f32::from(from[i]));
+            *to = order.map(|i| V::from(from[i]));
         }
-        rest.fill(0.0);
+        rest.fill(V::from(0));
     }
-    rows.for_each(|row| row.fill(0.0));
+    rows.for_each(|row| row.fill(V::from(0)));
+}
+
+/// A bundled network in either precision.
+fn load_network(
+    model: &crate::weights::ModelInfo,
+    ranges: &str,
+    isa: Isa,
+    precision: Precision,
+) -> Result<Network, ImportError> {
+    match precision {
+        Precision::Float => Network::from_onnx(model.bytes, 3, isa),
+        Precision::Int8 => Network::from_onnx_int8(model.bytes, ranges, 3, isa),
+    }
+}
+
+/// Watches a bundled network's values on a picture, for its ranges file; the order is that of the detector's colours.
+///
+/// # Errors
+/// [`DetectError`] if the picture is too large.
+pub fn observe(observer: &mut Observer, view: RgbView<'_>, order: [usize; 3]) -> Result<(), DetectError> {
+    let (width, height) = padded_size(view)?;
+    observer.observe(height, width, |to| fill_input(view, width, order, to));
+    Ok(())
 }

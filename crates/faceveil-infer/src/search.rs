@@ -13,6 +13,7 @@ use crate::detectors::DetectError;
 #[cfg(feature = "yunet")]
 use crate::detectors::YuNet;
 use crate::kernels::Isa;
+use crate::network::Precision;
 use crate::view::{Backdrop, RgbImage, map_face};
 
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
@@ -32,13 +33,24 @@ const WEAKEST: f32 = 0.04;
 /// disagree, both are hidden.
 const SAME_BOX_IOU: f32 = 0.65;
 
+/// At which scales each detector looks; every look is an opinion of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Looks {
+    /// Of YuNet.
+    pub yunet: &'static [f32],
+    /// Of CenterFace.
+    pub centerface: &'static [f32],
+}
+
 /// How to search. Odds are the mean log-odds of all opinions (`faceveil_core::fusion`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchSettings {
-    /// CenterFace looks at the view at each of these scales; each is an opinion of its own beside YuNet's.
-    pub view_scales: &'static [f32],
-    /// The same for tiles at full size.
-    pub tile_scales: &'static [f32],
+    /// At the whole picture.
+    pub view: Looks,
+    /// At the whole picture turned.
+    pub turned_view: Looks,
+    /// At each tile of a large picture at full size; CenterFace only where YuNet suspects a face.
+    pub tile: Option<Looks>,
     /// Least odds of a face.
     pub least: f32,
     /// Where no face reaches these odds, the picture is searched turned by 90°, 180° and 270°, too.
@@ -64,19 +76,19 @@ impl Search {
     /// # Errors
     /// [`DetectError::Model`] if the weights are damaged.
     pub fn new(settings: SearchSettings) -> Result<Self, DetectError> {
-        Self::with_isa(settings, Isa::detect())
+        Self::with_isa(settings, Isa::detect(), Precision::default())
     }
 
-    /// As [`Self::new`], with the instructions of `isa`.
+    /// As [`Self::new`], with the instructions of `isa`, in `precision`.
     ///
     /// # Errors
     /// [`DetectError::Model`] if the weights are damaged.
-    pub fn with_isa(settings: SearchSettings, isa: Isa) -> Result<Self, DetectError> {
+    pub fn with_isa(settings: SearchSettings, isa: Isa, precision: Precision) -> Result<Self, DetectError> {
         Ok(Self {
             #[cfg(feature = "yunet")]
-            yunet: YuNet::new(isa)?,
+            yunet: YuNet::new(isa, precision)?,
             #[cfg(feature = "centerface")]
-            centerface: CenterFace::new(isa)?,
+            centerface: CenterFace::new(isa, precision)?,
             settings,
         })
     }
@@ -107,10 +119,9 @@ impl Search {
         let (sx, sy) = (ratio(width, view.view().width()), ratio(height, view.view().height()));
         let mut all: Vec<Face> =
             faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect();
-        if shrink < 1.0 {
+        if let Some(looks) = self.settings.tile.filter(|_| shrink < 1.0) {
             for tile in tiles(width, height) {
-                let faces =
-                    self.joined(&RgbImage::crop(raster, tile, backdrop), self.settings.tile_scales)?;
+                let faces = self.tile_faces(&RgbImage::crop(raster, tile, backdrop), looks)?;
                 let unseen = |f: &&Face| {
                     f.rect.short_side() * shrink < SEEN_SHRUNK || logit(f.score) >= self.settings.convincing
                 };
@@ -125,10 +136,10 @@ impl Search {
     /// The faces of a view, which is searched turned as well if upright shows nothing convincing.
     fn turned_faces(&mut self, view: &RgbImage) -> Result<Vec<Face>, DetectError> {
         let reaches = |faces: &[Face], least| faces.iter().any(|f| logit(f.score) >= least);
-        let mut faces = self.joined(view, self.settings.view_scales)?;
+        let mut faces = self.joined(view, self.settings.view)?;
         if !reaches(&faces, self.settings.convincing) {
             for quarters in 1..4 {
-                let turned = self.joined(&view.turned(quarters), self.settings.view_scales)?;
+                let turned = self.joined(&view.turned(quarters), self.settings.turned_view)?;
                 if reaches(&turned, self.settings.turned) {
                     faces.extend(turned.iter().map(|f| view.turn_back(f, quarters)));
                 }
@@ -138,16 +149,47 @@ impl Search {
     }
 
     /// All opinions on one view, joined, in the view's coordinates.
-    fn joined(&mut self, image: &RgbImage, scales: &[f32]) -> Result<Vec<Face>, DetectError> {
-        let mut opinions = Vec::with_capacity(1 + scales.len());
-        #[cfg(feature = "yunet")]
-        opinions.push(self.yunet.detect(image.view(), WEAKEST)?);
-        for &scale in scales {
-            self.share_memory();
-            opinions.push(self.centerface_faces(image, scale)?);
-            self.share_memory();
-        }
+    fn joined(&mut self, image: &RgbImage, looks: Looks) -> Result<Vec<Face>, DetectError> {
+        let mut opinions = self.yunet_opinions(image, looks.yunet)?;
+        opinions.extend(self.centerface_opinions(image, looks.centerface)?);
         Ok(join(&opinions, self.settings.least))
+    }
+
+    /// As [`Self::joined`]; most tiles of most photos show nothing that YuNet would take for a face.
+    fn tile_faces(&mut self, image: &RgbImage, looks: Looks) -> Result<Vec<Face>, DetectError> {
+        let mut opinions = self.yunet_opinions(image, looks.yunet)?;
+        if opinions.iter().all(Vec::is_empty) && !opinions.is_empty() {
+            return Ok(Vec::new());
+        }
+        opinions.extend(self.centerface_opinions(image, looks.centerface)?);
+        Ok(join(&opinions, self.settings.least))
+    }
+
+    #[cfg(feature = "yunet")]
+    fn yunet_opinions(&mut self, image: &RgbImage, scales: &[f32]) -> Result<Vec<Vec<Face>>, DetectError> {
+        scales.iter().map(|&scale| faces_at(&mut self.yunet, image, scale)).collect()
+    }
+
+    #[cfg(not(feature = "yunet"))]
+    fn yunet_opinions(&mut self, _: &RgbImage, _: &[f32]) -> Result<Vec<Vec<Face>>, DetectError> {
+        Ok(Vec::new())
+    }
+
+    #[cfg(feature = "centerface")]
+    fn centerface_opinions(
+        &mut self,
+        image: &RgbImage,
+        scales: &[f32],
+    ) -> Result<Vec<Vec<Face>>, DetectError> {
+        self.share_memory();
+        let opinions = scales.iter().map(|&scale| faces_at(&mut self.centerface, image, scale)).collect();
+        self.share_memory();
+        opinions
+    }
+
+    #[cfg(not(feature = "centerface"))]
+    fn centerface_opinions(&mut self, _: &RgbImage, _: &[f32]) -> Result<Vec<Vec<Face>>, DetectError> {
+        Ok(Vec::new())
     }
 
     /// Both networks work in the same memory, one after the other.
@@ -158,23 +200,22 @@ impl Search {
 
     #[cfg(not(all(feature = "yunet", feature = "centerface")))]
     fn share_memory(&mut self) {}
+}
 
-    #[cfg(feature = "centerface")]
-    fn centerface_faces(&mut self, image: &RgbImage, scale: f32) -> Result<Vec<Face>, DetectError> {
-        if scale == 1.0 {
-            return self.centerface.detect(image.view(), WEAKEST);
-        }
-        let (width, height) = (image.view().width(), image.view().height());
-        let small = image.resized(scaled(width, scale), scaled(height, scale))?;
-        let faces = self.centerface.detect(small.view(), WEAKEST)?;
-        let (sx, sy) = (ratio(width, small.view().width()), ratio(height, small.view().height()));
-        Ok(faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect())
+/// What a detector sees in `image` shown at `scale`, in the coordinates of `image`.
+fn faces_at(
+    detector: &mut impl Detector<Error = DetectError>,
+    image: &RgbImage,
+    scale: f32,
+) -> Result<Vec<Face>, DetectError> {
+    if scale == 1.0 {
+        return detector.detect(image.view(), WEAKEST);
     }
-
-    #[cfg(not(feature = "centerface"))]
-    fn centerface_faces(&mut self, _image: &RgbImage, _scale: f32) -> Result<Vec<Face>, DetectError> {
-        Ok(Vec::new())
-    }
+    let (width, height) = (image.view().width(), image.view().height());
+    let small = image.resized(scaled(width, scale), scaled(height, scale))?;
+    let faces = detector.detect(small.view(), WEAKEST)?;
+    let (sx, sy) = (ratio(width, small.view().width()), ratio(height, small.view().height()));
+    Ok(faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect())
 }
 
 fn scaled(side: u32, scale: f32) -> u32 {

@@ -30,6 +30,14 @@ pub const YUNET: ModelInfo = ModelInfo {
     bytes: include_bytes!("../../../models/yunet/yunet_n_dynamic.onnx"),
 };
 
+/// The ranges of YuNet's values, for its 8-bit form.
+#[cfg(feature = "yunet")]
+pub const YUNET_RANGES: &str = include_str!("../../../models/yunet/ranges.txt");
+
+/// The ranges of CenterFace's values, for its 8-bit form.
+#[cfg(feature = "centerface")]
+pub const CENTERFACE_RANGES: &str = include_str!("../../../models/centerface/ranges.txt");
+
 /// CenterFace: Xu, Yan, Sun, Yang, Luo: "CenterFace: Joint Face Detection and Alignment Using Face as
 /// Point" (2019), <https://arxiv.org/abs/1911.03599>.
 #[cfg(feature = "centerface")]

@@ -6,6 +6,7 @@ use faceveil_core::geom::Rect;
 use faceveil_core::raster::RgbView;
 use faceveil_infer::detectors::{CenterFace, DetectError, YuNet};
 use faceveil_infer::kernels::Isa;
+use faceveil_infer::network::Precision;
 use faceveil_infer::view::{Backdrop, RgbImage};
 use faceveil_media::{Limits, decode};
 
@@ -22,9 +23,41 @@ fn pictures() -> [RgbImage; 2] {
     [whole, odd]
 }
 
-fn all_faces(isa: Isa, view: RgbView<'_>) -> Result<[Vec<Face>; 2], DetectError> {
+fn all_faces(isa: Isa, precision: Precision, view: RgbView<'_>) -> Result<[Vec<Face>; 2], DetectError> {
     let least = SURE - 0.01;
-    Ok([YuNet::new(isa)?.detect(view, least)?, CenterFace::new(isa)?.detect(view, least)?])
+    Ok([
+        YuNet::new(isa, precision)?.detect(view, least)?,
+        CenterFace::new(isa, precision)?.detect(view, least)?,
+    ])
+}
+
+#[test]
+fn integers_find_exactly_the_same_faces_with_all_instructions() {
+    for (i, picture) in pictures().iter().enumerate() {
+        let portable = all_faces(Isa::Portable, Precision::Int8, picture.view()).unwrap();
+        assert!(
+            portable.iter().all(|faces| faces.iter().any(|f| f.score > 0.5)),
+            "picture {i}: {portable:?}"
+        );
+        for isa in Isa::all() {
+            let faces = all_faces(isa, Precision::Int8, picture.view()).unwrap();
+            assert_eq!(faces, portable, "picture {i}, {isa:?}");
+        }
+    }
+}
+
+#[test]
+fn integers_find_the_face_of_the_floats() {
+    for (i, picture) in pictures().iter().enumerate() {
+        let best = |precision| {
+            let all = all_faces(Isa::detect(), precision, picture.view()).unwrap();
+            all.map(|faces| faces.into_iter().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap())
+        };
+        for (float, int8) in best(Precision::Float).iter().zip(&best(Precision::Int8)) {
+            let case = format!("picture {i}: {float:?} and {int8:?}");
+            assert!(float.rect.iou(&int8.rect) > 0.85 && (float.score - int8.score).abs() < 0.1, "{case}");
+        }
+    }
 }
 
 fn distance(a: &Face, b: &Face) -> f32 {
@@ -41,8 +74,8 @@ fn portable_and_detected_instructions_find_the_same_faces() {
         return;
     }
     for (i, picture) in pictures().iter().enumerate() {
-        let portable = all_faces(Isa::Portable, picture.view()).unwrap();
-        let detected = all_faces(Isa::detect(), picture.view()).unwrap();
+        let portable = all_faces(Isa::Portable, Precision::Float, picture.view()).unwrap();
+        let detected = all_faces(Isa::detect(), Precision::Float, picture.view()).unwrap();
         for (name, (portable, detected)) in ["yunet", "centerface"].iter().zip(portable.iter().zip(&detected))
         {
             let case = format!("{name}, picture {i}");

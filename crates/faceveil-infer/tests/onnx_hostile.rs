@@ -3,7 +3,7 @@
 mod onnx_writer;
 
 use faceveil_infer::kernels::Isa;
-use faceveil_infer::network::{ImportError, Memory, Network};
+use faceveil_infer::network::{ImportError, Input, Memory, Network};
 use onnx_writer::{Kernel, Random, Writer};
 
 const YUNET: &[u8] = include_bytes!("../../../models/yunet/yunet_n_dynamic.onnx");
@@ -20,7 +20,10 @@ fn import(file: &[u8]) -> Result<Network, ImportError> {
 fn run(network: &Network) {
     let mut memory = Memory::default();
     for (height, width) in [(64, 64), (32, 96)] {
-        network.run(&mut memory, height, width, |to| to.fill(100.0));
+        network.run(&mut memory, height, width, |to| match to {
+            Input::Float(to) => to.fill(100.0),
+            Input::Int8(to) => to.fill(100),
+        });
     }
 }
 

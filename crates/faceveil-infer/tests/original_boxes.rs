@@ -11,6 +11,7 @@ use faceveil_data::dataset;
 use faceveil_data::split::{Part, Set};
 use faceveil_infer::detectors::{CenterFace, YuNet};
 use faceveil_infer::kernels::Isa;
+use faceveil_infer::network::Precision;
 use faceveil_infer::view::{Backdrop, RgbImage};
 
 const PICTURES: usize = 100;
@@ -105,8 +106,10 @@ fn boxes_are_those_of_the_original_implementations() {
         );
         return;
     }
-    let (mut yunet, mut centerface) =
-        (YuNet::new(Isa::detect()).unwrap(), CenterFace::new(Isa::detect()).unwrap());
+    let (mut yunet, mut centerface) = (
+        YuNet::new(Isa::detect(), Precision::Float).unwrap(),
+        CenterFace::new(Isa::detect(), Precision::Float).unwrap(),
+    );
     let mut counts = [(0, 0); 4];
     let originals = originals(&python, &shared);
     for original in &originals {

@@ -6,10 +6,10 @@ use faceveil_core::geom::{Point, RectF};
 use faceveil_core::nms;
 use faceveil_core::raster::RgbView;
 
-use super::{DetectError, fill_input, padded_size};
+use super::{DetectError, fill_input, load_network, padded_size};
 use crate::kernels::Isa;
-use crate::network::{ImportError, Memory, Network};
-use crate::weights::CENTERFACE;
+use crate::network::{ImportError, Memory, Network, Precision};
+use crate::weights::{CENTERFACE, CENTERFACE_RANGES};
 
 /// Pixels from one cell to the next.
 const STRIDE: f32 = 4.0;
@@ -30,8 +30,9 @@ impl CenterFace {
     ///
     /// # Errors
     /// [`DetectError::Model`] if they are damaged.
-    pub fn new(isa: Isa) -> Result<Self, DetectError> {
-        let network = load(isa).map_err(|source| DetectError::Model { model: CENTERFACE.name, source })?;
+    pub fn new(isa: Isa, precision: Precision) -> Result<Self, DetectError> {
+        let network =
+            load(isa, precision).map_err(|source| DetectError::Model { model: CENTERFACE.name, source })?;
         Ok(Self { network, memory: Memory::default() })
     }
 
@@ -48,21 +49,20 @@ impl CenterFace {
         let least = if min_score > 0.0 { logit(min_score) } else { f32::NEG_INFINITY };
         let mut faces = Vec::new();
         for index in 0..heat.width * heat.height {
-            let logit = heat.cell(index)[0];
+            let logit = heat.at(index, 0);
             if logit < least {
                 continue;
             }
             let (column, row) = ((index % heat.width) as f32, (index / heat.width) as f32);
-            let (size, offset, points) = (size.cell(index), offset.cell(index), points.cell(index));
-            let (height, width) = (size[0].exp() * STRIDE, size[1].exp() * STRIDE);
-            let left = (column + offset[1] + 0.5) * STRIDE - width / 2.0;
-            let top = (row + offset[0] + 0.5) * STRIDE - height / 2.0;
+            let (height, width) = (size.at(index, 0).exp() * STRIDE, size.at(index, 1).exp() * STRIDE);
+            let left = (column + offset.at(index, 1) + 0.5) * STRIDE - width / 2.0;
+            let top = (row + offset.at(index, 0) + 0.5) * STRIDE - height / 2.0;
             faces.push(Face {
                 rect: RectF { left, top, right: left + width, bottom: top + height },
                 score: sigmoid(logit),
                 landmarks: Some(std::array::from_fn(|i| Point {
-                    x: points[2 * i + 1] * width + left,
-                    y: points[2 * i] * height + top,
+                    x: points.at(index, 2 * i + 1) * width + left,
+                    y: points.at(index, 2 * i) * height + top,
                 })),
                 also: Vec::new(),
             });
@@ -71,8 +71,8 @@ impl CenterFace {
     }
 }
 
-fn load(isa: Isa) -> Result<Network, ImportError> {
-    let network = Network::from_onnx(CENTERFACE.bytes, 3, isa)?;
+fn load(isa: Isa, precision: Precision) -> Result<Network, ImportError> {
+    let network = load_network(&CENTERFACE, CENTERFACE_RANGES, isa, precision)?;
     for (name, channels) in OUTPUTS {
         network.expect_output(name, channels)?;
     }

@@ -5,10 +5,10 @@ use faceveil_core::geom::{Point, RectF};
 use faceveil_core::nms;
 use faceveil_core::raster::RgbView;
 
-use super::{DetectError, fill_input, padded_size};
+use super::{DetectError, fill_input, load_network, padded_size};
 use crate::kernels::Isa;
-use crate::network::{ImportError, Memory, Network};
-use crate::weights::YUNET;
+use crate::network::{ImportError, Memory, Network, Precision};
+use crate::weights::{YUNET, YUNET_RANGES};
 
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Boxes that overlap more are one face; the value of OpenCV's `FaceDetectorYN` in its examples.
@@ -26,8 +26,9 @@ impl YuNet {
     ///
     /// # Errors
     /// [`DetectError::Model`] if they are damaged.
-    pub fn new(isa: Isa) -> Result<Self, DetectError> {
-        let network = load(isa).map_err(|source| DetectError::Model { model: YUNET.name, source })?;
+    pub fn new(isa: Isa, precision: Precision) -> Result<Self, DetectError> {
+        let network =
+            load(isa, precision).map_err(|source| DetectError::Model { model: YUNET.name, source })?;
         Ok(Self { network, memory: Memory::default() })
     }
 
@@ -48,7 +49,7 @@ impl YuNet {
             if least > 0.0 { (least / (1.0 - least).max(1e-6)).ln() } else { f32::NEG_INFINITY };
         let s = stride as f32;
         for index in 0..class.width * class.height {
-            let (class, object) = (class.cell(index)[0], object.cell(index)[0]);
+            let (class, object) = (class.at(index, 0), object.at(index, 0));
             if class < least_logit || object < least_logit {
                 continue;
             }
@@ -57,9 +58,9 @@ impl YuNet {
                 continue;
             }
             let (column, row) = ((index % rects.width) as f32, (index / rects.width) as f32);
-            let (rect, points) = (rects.cell(index), points.cell(index));
-            let (x, y) = ((column + rect[0]) * s, (row + rect[1]) * s);
-            let (half_width, half_height) = (rect[2].exp() * s / 2.0, rect[3].exp() * s / 2.0);
+            let rect = |channel| rects.at(index, channel);
+            let (x, y) = ((column + rect(0)) * s, (row + rect(1)) * s);
+            let (half_width, half_height) = (rect(2).exp() * s / 2.0, rect(3).exp() * s / 2.0);
             faces.push(Face {
                 rect: RectF {
                     left: x - half_width,
@@ -69,8 +70,8 @@ impl YuNet {
                 },
                 score,
                 landmarks: Some(std::array::from_fn(|i| Point {
-                    x: (column + points[2 * i]) * s,
-                    y: (row + points[2 * i + 1]) * s,
+                    x: (column + points.at(index, 2 * i)) * s,
+                    y: (row + points.at(index, 2 * i + 1)) * s,
                 })),
                 also: Vec::new(),
             });
@@ -78,8 +79,8 @@ impl YuNet {
     }
 }
 
-fn load(isa: Isa) -> Result<Network, ImportError> {
-    let network = Network::from_onnx(YUNET.bytes, 3, isa)?;
+fn load(isa: Isa, precision: Precision) -> Result<Network, ImportError> {
+    let network = load_network(&YUNET, YUNET_RANGES, isa, precision)?;
     for stride in STRIDES {
         for (part, channels) in [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)] {
             network.expect_output(&format!("{part}_{stride}"), channels)?;

@@ -3,6 +3,7 @@
 //! that the processor has, and [`Isa::Portable`] is the oracle that tests hold the others against.
 
 mod body;
+pub mod int8;
 mod lanes;
 pub mod reference;
 #[cfg(target_arch = "x86_64")]
@@ -26,16 +27,24 @@ pub enum Isa {
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(x86::Avx2),
+    /// AVX-512 with VNNI, for integers.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(x86::Avx512),
 }
 
 impl Isa {
     /// The fastest that this processor has.
     pub fn detect() -> Self {
+        Self::all().pop().unwrap_or(Self::Portable)
+    }
+
+    /// All that this processor has, the fastest last.
+    pub fn all() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = x86::Avx2::detect() {
-            return Self::Avx2(avx2);
-        }
-        Self::Portable
+        let fast = [x86::Avx2::detect().map(Self::Avx2), x86::Avx512::detect().map(Self::Avx512)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let fast = [None];
+        std::iter::once(Self::Portable).chain(fast.into_iter().flatten()).collect()
     }
 
     /// 1×1 convolution: `out[p] = relu?(weights · x[p] + bias + residual[p])`.
@@ -54,6 +63,8 @@ impl Isa {
             Self::Portable => body::point::<lanes::Portable>(x, weights, residual, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.point(x, weights, residual, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.avx2().point(x, weights, residual, out),
         }
     }
 
@@ -74,6 +85,8 @@ impl Isa {
             Self::Portable => body::full_row::<lanes::Portable>(rows, weights, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.full_row(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.avx2().full_row(rows, weights, out),
         }
     }
 
@@ -94,6 +107,8 @@ impl Isa {
             Self::Portable => body::depth_row::<lanes::Portable>(rows, weights, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.depth_row(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.avx2().depth_row(rows, weights, out),
         }
     }
 }
@@ -240,7 +255,7 @@ mod tests {
 
     #[test]
     fn pointwise_equals_the_reference_for_every_tile_and_panel() {
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::all() {
             for (pixels, inputs, outputs) in
                 [(1, 8, 8), (7, 16, 24), (13, 27, 16), (6, 64, 64), (17, 24, 96), (5, 8, 10)]
             {
@@ -257,7 +272,7 @@ mod tests {
 
     #[test]
     fn full_equals_the_reference_for_every_width_and_stride() {
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::all() {
             for (width, inputs, outputs, stride) in
                 [(1, 3, 8, 1), (7, 3, 16, 2), (13, 8, 24, 1), (6, 16, 8, 2)]
             {
@@ -276,7 +291,7 @@ mod tests {
 
     #[test]
     fn depthwise_equals_the_reference_for_every_width_and_stride() {
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::all() {
             for (width, channels, stride) in [
                 (1, 8, 1),
                 (4, 16, 1),

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::ranges::RangesError;
 use crate::kernels::padded;
 use crate::onnx::{Graph, Node, OnnxError, Tensor};
 
@@ -36,6 +37,9 @@ pub enum ImportError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The ranges of the values do not fit.
+    #[error("ranges: {0}")]
+    Ranges(#[from] RangesError),
     /// A node reads a value that nothing before it makes.
     #[error("value {0} is read before it is made")]
     Unknown(String),

@@ -1,10 +1,16 @@
 //! Convolutional networks: read from ONNX (`import`), fused into few steps (`plan`), run on a picture
-//! of any size (`run`).
+//! of any size (`run`) in floats or in 8-bit integers (`arithmetic`), whose ranges are measured (`observe`)
+//! and kept in a file (`ranges`).
 
+mod arithmetic;
 mod chain;
 pub(crate) mod import;
+mod observe;
 pub(crate) mod plan;
+mod ranges;
 pub(crate) mod run;
 
 pub use import::ImportError;
-pub use run::{Memory, Network, Output};
+pub use observe::Observer;
+pub use ranges::RangesError;
+pub use run::{Input, Memory, Network, Output, Precision};

@@ -1,70 +1,94 @@
 //! From operations to steps: convolutions that follow each other are fused, so that what lies between
 //! them stays in the cache, and values share memory as soon as they are dead.
 
+use super::arithmetic::{Arithmetic, Ends};
 use super::import::{Conv, Kernel, Op, Ops, ValueId};
-use crate::kernels::{DepthWeights, PointWeights, padded};
 
 /// What makes the rows that a chain starts with.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum Source<A: Arithmetic> {
     /// The input itself.
     Copy,
     /// 1×1
-    Point(PointWeights),
+    Point(A::Point),
     /// 3×3 over all channels, perhaps followed by 1×1.
-    Full3 { weights: PointWeights, stride: usize, then: Option<Box<PointWeights>> },
+    Full3 { weights: A::Point, stride: usize, then: Option<A::Point> },
 }
 
 /// What becomes of a chain's rows.
 #[derive(Clone, Debug)]
-pub(crate) enum Finish {
+pub(crate) enum Finish<A: Arithmetic> {
     /// They are the output.
     None,
     /// 2×2 maximum.
     Pool,
     /// 1×1, plus another value.
-    Point { weights: PointWeights, residual: Option<ValueId> },
+    Point { weights: A::Point, residual: Option<ValueId> },
 }
 
 /// One step of a network. Values are numbers of slots once [`plan`] is through.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub(crate) enum Step<A: Arithmetic> {
     /// Source, then a depthwise 3×3, then the finish.
     Chain {
         input: ValueId,
         output: ValueId,
-        source: Source,
-        depth: Option<(DepthWeights, usize)>,
-        finish: Finish,
+        source: Source<A>,
+        depth: Option<(A::Depth, usize)>,
+        finish: Finish<A>,
     },
     /// 2×2 maximum.
     Pool { input: ValueId, output: ValueId },
     /// Nearest neighbour, twice the size.
     Upsample { input: ValueId, output: ValueId },
     /// `a + b`
-    Add { a: ValueId, b: ValueId, output: ValueId },
+    Add { a: ValueId, b: ValueId, output: ValueId, weights: A::Sum },
     /// 2×2 transposed convolution as a pointwise one to four pixels.
-    Double { input: ValueId, output: ValueId, weights: PointWeights },
+    Double { input: ValueId, output: ValueId, weights: A::Point },
 }
 
 /// Steps over slots.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub steps: Vec<Step>,
+pub(crate) struct Plan<A: Arithmetic> {
+    pub steps: Vec<Step<A>>,
     pub slots: usize,
     pub input: usize,
-    /// Name, slot, first channel, channels.
-    pub outputs: Vec<(String, usize, usize, usize)>,
+    pub outputs: Vec<PlanOutput>,
 }
 
-/// Fuses the operations and gives each value a slot.
-pub(crate) fn plan(mut ops: Ops) -> Plan {
-    join_heads(&mut ops);
-    let mut steps = fuse(&ops);
-    let (slots, slot_of) = assign_slots(&mut steps, &ops);
-    let outputs =
-        ops.outputs.into_iter().map(|(name, value, first, n)| (name, slot_of[value], first, n)).collect();
-    Plan { steps, slots, input: slot_of[0], outputs }
+/// A graph output: channels of a value, in a slot.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanOutput {
+    pub name: String,
+    pub value: ValueId,
+    pub slot: usize,
+    pub first: usize,
+    pub channels: usize,
+}
+
+/// Fuses the operations (whose output branches are joined) and gives each value a slot.
+pub(crate) fn plan<A: Arithmetic>(ops: &Ops, arithmetic: &A) -> Plan<A> {
+    let mut steps = fuse(ops, arithmetic);
+    let (slots, slot_of) = assign_slots(&mut steps, ops);
+    Plan { steps, slots, input: slot_of[0], outputs: outputs(ops, &slot_of) }
+}
+
+/// Leaves each operation a step of its own, and gives each value the slot of its number: all can be looked at.
+pub(crate) fn plan_open<A: Arithmetic>(ops: &Ops, arithmetic: &A) -> Plan<A> {
+    let steps = ops.list.iter().map(|(op, made)| alone(ops, arithmetic, op, *made)).collect();
+    let slot_of: Vec<usize> = (0..ops.channels.len()).collect();
+    Plan { steps, slots: slot_of.len(), input: 0, outputs: outputs(ops, &slot_of) }
+}
+
+fn outputs(ops: &Ops, slot_of: &[usize]) -> Vec<PlanOutput> {
+    let output = |(name, value, first, channels): &(String, ValueId, usize, usize)| PlanOutput {
+        name: name.clone(),
+        value: *value,
+        slot: slot_of[*value],
+        first: *first,
+        channels: *channels,
+    };
+    ops.outputs.iter().map(output).collect()
 }
 
 fn conv_of(op: &Op) -> Option<(ValueId, &Conv)> {
@@ -91,7 +115,7 @@ fn count_uses(ops: &Ops) -> Vec<usize> {
 
 /// Output branches that read the same value (1×1, perhaps followed by a depthwise 3×3) become one
 /// branch with all their channels: one read of the input, and full vectors instead of single channels.
-fn join_heads(ops: &mut Ops) {
+pub(crate) fn join_heads(ops: &mut Ops) {
     let uses = count_uses(ops);
     for from in 0..ops.channels.len() {
         let heads: Vec<(usize, Option<usize>)> =
@@ -155,7 +179,7 @@ fn append(ops: &mut Ops, into: usize, other: usize) {
 }
 
 /// One pass over the operations; each takes those that follow it and that alone read it along.
-fn fuse(ops: &Ops) -> Vec<Step> {
+fn fuse<A: Arithmetic>(ops: &Ops, arithmetic: &A) -> Vec<Step<A>> {
     let uses = count_uses(ops);
     let mut taken = vec![false; ops.list.len()];
     let mut steps = Vec::new();
@@ -165,13 +189,10 @@ fn fuse(ops: &Ops) -> Vec<Step> {
         }
         let (op, made) = &ops.list[i];
         steps.push(match op {
-            Op::MaxPool(a) => Step::Pool { input: *a, output: *made },
-            Op::Upsample(a) => Step::Upsample { input: *a, output: *made },
-            Op::Add(a, b) => Step::Add { a: *a, b: *b, output: *made },
-            Op::Conv(from, conv) if conv.kernel == Kernel::Double => {
-                Step::Double { input: *from, output: *made, weights: pack_double(conv, ops.channels[*from]) }
+            Op::Conv(from, conv) if conv.kernel != Kernel::Double => {
+                chain(ops, arithmetic, &uses, &mut taken, i, *from, conv)
             }
-            Op::Conv(from, conv) => chain(ops, &uses, &mut taken, i, *from, conv),
+            _ => alone(ops, arithmetic, op, *made),
         });
     }
     // A residual may be made after the chain's first operation, never after its last: order by output.
@@ -179,7 +200,40 @@ fn fuse(ops: &Ops) -> Vec<Step> {
     steps
 }
 
-fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId, conv: &Conv) -> Step {
+/// A step of one operation.
+fn alone<A: Arithmetic>(ops: &Ops, arithmetic: &A, op: &Op, output: ValueId) -> Step<A> {
+    match op {
+        Op::MaxPool(a) => Step::Pool { input: *a, output },
+        Op::Upsample(a) => Step::Upsample { input: *a, output },
+        Op::Add(a, b) => Step::Add { a: *a, b: *b, output, weights: arithmetic.pack_sum(*a, *b, output) },
+        Op::Conv(from, conv) => {
+            let ends = Ends { from: *from, to: output };
+            match conv.kernel {
+                Kernel::Double => {
+                    Step::Double { input: *from, output, weights: arithmetic.pack_double(conv, ends) }
+                }
+                Kernel::Depth => {
+                    let depth = Some((arithmetic.pack_depth(conv, ends), conv.stride));
+                    Step::Chain { input: *from, output, source: Source::Copy, depth, finish: Finish::None }
+                }
+                Kernel::Point | Kernel::Full3 => {
+                    let source = pack_source(arithmetic, conv, ends, ops.channels[*from]);
+                    Step::Chain { input: *from, output, source, depth: None, finish: Finish::None }
+                }
+            }
+        }
+    }
+}
+
+fn chain<A: Arithmetic>(
+    ops: &Ops,
+    arithmetic: &A,
+    uses: &[usize],
+    taken: &mut [bool],
+    i: usize,
+    from: ValueId,
+    conv: &Conv,
+) -> Step<A> {
     let mut output = ops.list[i].1;
     // The next operation, if it is the only one that reads what we have so far.
     let mut follow = |output: ValueId, fits: &dyn Fn(&Op) -> bool| {
@@ -191,21 +245,24 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
         taken[next] = true;
         Some(&ops.list[next])
     };
+    let pack_depth = |conv: &Conv, ends| (arithmetic.pack_depth(conv, ends), conv.stride);
     let (source, depth) = if conv.kernel == Kernel::Depth {
-        (Source::Copy, Some(conv))
+        (Source::Copy, Some(pack_depth(conv, Ends { from, to: output })))
     } else {
-        let mut source = pack_source(conv, from, ops.channels[from]);
+        let mut source = pack_source(arithmetic, conv, Ends { from, to: output }, ops.channels[from]);
         if let Source::Full3 { then, .. } = &mut source
             && point_before_depth(ops, uses, output)
             && let Some((op, made)) = follow(output, &|op| reads(op, output, Kernel::Point))
         {
-            *then = conv_of(op).map(|(_, point)| Box::new(pack_point(point, ops.channels[output])));
+            let ends = Ends { from: output, to: *made };
+            *then = conv_of(op).map(|(_, point)| arithmetic.pack_point(point, ends, None));
             output = *made;
         }
         let next = follow(output, &|op| reads(op, output, Kernel::Depth));
         let depth = next.and_then(|(op, made)| {
+            let ends = Ends { from: output, to: *made };
             output = *made;
-            conv_of(op).map(|(_, c)| c)
+            conv_of(op).map(|(_, conv)| pack_depth(conv, ends))
         });
         (source, depth)
     };
@@ -217,9 +274,8 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
         {
             (output, finish) = (*made, Finish::Pool);
         } else if let Some((op, made)) = follow(output, &|op| reads(op, output, Kernel::Point))
-            && let Some((_, point)) = conv_of(op)
+            && let Some((from, point)) = conv_of(op)
         {
-            let weights = pack_point(point, ops.channels[output]);
             output = *made;
             let sum =
                 |op: &Op| matches!(op, Op::Add(a, b) if (*a == output) != (*b == output) && !point.relu);
@@ -229,10 +285,10 @@ fn chain(ops: &Ops, uses: &[usize], taken: &mut [bool], i: usize, from: ValueId,
                 output = *made;
                 Some(other)
             });
+            let weights = arithmetic.pack_point(point, Ends { from, to: output }, residual);
             finish = Finish::Point { weights, residual };
         }
     }
-    let depth = depth.map(|c| (DepthWeights::pack(&c.weights, &c.bias, c.relu), c.stride));
     Step::Chain { input: from, output, source, depth, finish }
 }
 
@@ -249,37 +305,15 @@ fn point_before_depth(ops: &Ops, uses: &[usize], value: ValueId) -> bool {
     })
 }
 
-fn pack_point(conv: &Conv, inputs: usize) -> PointWeights {
-    PointWeights::pack_padded(inputs, &conv.weights, &conv.bias, conv.relu)
-}
-
-fn pack_source(conv: &Conv, from: ValueId, inputs: usize) -> Source {
+fn pack_source<A: Arithmetic>(arithmetic: &A, conv: &Conv, ends: Ends, inputs: usize) -> Source<A> {
     if conv.kernel == Kernel::Point {
-        return Source::Point(pack_point(conv, inputs));
+        return Source::Point(arithmetic.pack_point(conv, ends, None));
     }
-    // The picture itself has no padding channels.
-    let lanes = if from == 0 { inputs } else { padded(inputs) };
-    Source::Full3 {
-        weights: PointWeights::pack_full(inputs, lanes, &conv.weights, &conv.bias, conv.relu),
-        stride: conv.stride,
-        then: None,
-    }
+    let weights = arithmetic.pack_full(conv, ends, inputs);
+    Source::Full3 { weights, stride: conv.stride, then: None }
 }
 
-/// Each of the four pixels gets its own padded block of output channels.
-fn pack_double(conv: &Conv, inputs: usize) -> PointWeights {
-    let (outputs, lanes) = (conv.bias.len(), padded(conv.bias.len()));
-    let mut weights = vec![0.0; 4 * lanes * inputs];
-    let mut bias = vec![0.0; 4 * lanes];
-    for place in 0..4 {
-        let (from, to) = (place * outputs * inputs, place * lanes * inputs);
-        weights[to..to + outputs * inputs].copy_from_slice(&conv.weights[from..from + outputs * inputs]);
-        bias[place * lanes..place * lanes + outputs].copy_from_slice(&conv.bias);
-    }
-    PointWeights::pack_padded(inputs, &weights, &bias, conv.relu)
-}
-
-impl Step {
+impl<A: Arithmetic> Step<A> {
     fn output(&self) -> ValueId {
         match self {
             Self::Chain { output, .. }
@@ -300,14 +334,14 @@ impl Step {
             | Self::Pool { input, output }
             | Self::Upsample { input, output }
             | Self::Double { input, output, .. } => vec![input, output],
-            Self::Add { a, b, output } => vec![a, b, output],
+            Self::Add { a, b, output, .. } => vec![a, b, output],
         }
     }
 }
 
 /// Renames values to slots; a slot is free again after its value's last use. No step writes a slot that
 /// it reads.
-fn assign_slots(steps: &mut [Step], ops: &Ops) -> (usize, Vec<usize>) {
+fn assign_slots<A: Arithmetic>(steps: &mut [Step<A>], ops: &Ops) -> (usize, Vec<usize>) {
     let mut last_use = vec![0; ops.channels.len()];
     for (i, step) in steps.iter_mut().enumerate() {
         for value in step.values() {

@@ -1,47 +1,50 @@
 //! Runs the steps of a plan.
 
+use super::arithmetic::{Arithmetic, Float, Int8};
 use super::chain::{Chain, Scratch};
-use super::import::{ImportError, import};
-use super::plan::{Finish, Plan, Step, plan};
-use crate::kernels::{Isa, PointWeights, padded};
+use super::import::{ImportError, Ops, import};
+use super::plan::{Finish, Plan, Step, join_heads, plan};
+use super::ranges::Scales;
+use crate::kernels::int8::Scale;
+use crate::kernels::{Isa, padded};
 use crate::onnx::Graph;
 
 /// A picture of channels, `[height, width, channels]`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Picture {
+pub(super) struct Picture<V> {
     pub height: usize,
     pub width: usize,
     pub channels: usize,
     /// At least as long as the picture needs.
-    data: Vec<f32>,
+    data: Vec<V>,
 }
 
-impl Picture {
+impl<V: Copy + Default> Picture<V> {
     /// Takes a new shape; keeps the memory. What the picture holds is unspecified.
     pub fn reshape(&mut self, height: usize, width: usize, channels: usize) {
         (self.height, self.width, self.channels) = (height, width, channels);
         grown(&mut self.data, height * width * channels);
     }
 
-    pub fn rows(&self, y: usize, count: usize) -> &[f32] {
+    pub fn rows(&self, y: usize, count: usize) -> &[V] {
         let len = self.width * self.channels;
         &self.data[y * len..(y + count) * len]
     }
 
-    pub fn rows_mut(&mut self, y: usize, count: usize) -> &mut [f32] {
+    pub fn rows_mut(&mut self, y: usize, count: usize) -> &mut [V] {
         let len = self.width * self.channels;
         &mut self.data[y * len..(y + count) * len]
     }
 
-    fn all(&self) -> &[f32] {
+    pub fn all(&self) -> &[V] {
         self.rows(0, self.height)
     }
 }
 
 /// The first `len` values of `buffer`, which never shrinks: growing again would fill it with zeros.
-pub(super) fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+pub(super) fn grown<V: Copy + Default>(buffer: &mut Vec<V>, len: usize) -> &mut [V] {
     if buffer.len() < len {
-        buffer.resize(len, 0.0);
+        buffer.resize(len, V::default());
     }
     &mut buffer[..len]
 }
@@ -49,10 +52,26 @@ pub(super) fn grown(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
 /// The memory that a network works in; kept from picture to picture.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    slots: Vec<Picture>,
-    scratch: Scratch,
+    float: Work<f32>,
+    int8: Work<u8>,
+}
+
+/// The memory for one kind of number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Work<V> {
+    pub slots: Vec<Picture<V>>,
+    scratch: Scratch<V>,
     /// A row of the four pixels that a transposed convolution makes of each.
-    four: Vec<f32>,
+    four: Vec<V>,
+}
+
+/// Where the picture goes, `[height, width, channels]`: samples `0..=255`, of either kind.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// For a float network.
+    Float(&'a mut [f32]),
+    /// For an integer network.
+    Int8(&'a mut [u8]),
 }
 
 /// Channels of one output, interleaved with the channels of others.
@@ -66,35 +85,99 @@ pub struct Output<'m> {
     stride: usize,
     first: usize,
     channels: usize,
-    data: &'m [f32],
+    values: Values<'m>,
 }
 
-impl<'m> Output<'m> {
-    /// The channels of the cell at `row * width + column`.
+#[derive(Clone, Copy, Debug)]
+enum Values<'m> {
+    Float(&'m [f32]),
+    /// With a scale for each channel of the interleaved ones.
+    Int8(&'m [u8], &'m [Scale]),
+}
+
+impl Output<'_> {
+    /// Channels of a cell.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// A channel of the cell at `row * width + column`.
     ///
     /// # Panics
-    /// If there is no such cell.
-    pub fn cell(&self, index: usize) -> &'m [f32] {
-        &self.data[index * self.stride + self.first..][..self.channels]
+    /// If there is no such cell or channel.
+    pub fn at(&self, index: usize, channel: usize) -> f32 {
+        assert!(channel < self.channels, "channel {channel} of {}", self.channels);
+        let channel = self.first + channel;
+        match self.values {
+            Values::Float(all) => all[index * self.stride + channel],
+            Values::Int8(all, scales) => scales[channel].value(all[index * self.stride + channel]),
+        }
     }
+}
+
+/// What a network computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    Float,
+    /// 8-bit integers: faster, and the same bits on every processor.
+    #[default]
+    Int8,
 }
 
 /// A network ready to run.
 #[derive(Clone, Debug)]
 pub struct Network {
-    plan: Plan,
-    input_channels: usize,
-    isa: Isa,
+    engine: Engine,
+}
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Float(Model<Float>),
+    Int8(Model<Int8>),
+}
+
+/// A plan and what it computes with.
+#[derive(Clone, Debug)]
+pub(super) struct Model<A: Arithmetic> {
+    pub plan: Plan<A>,
+    pub arithmetic: A,
+    pub input_channels: usize,
+}
+
+/// The operations of an ONNX file whose input is a picture of `input_channels`, output branches joined.
+pub(super) fn read_ops(bytes: &[u8], input_channels: usize) -> Result<Ops, ImportError> {
+    let mut ops = import(&Graph::parse(bytes)?, input_channels)?;
+    join_heads(&mut ops);
+    Ok(ops)
 }
 
 impl Network {
-    /// Reads an ONNX file whose input is a picture of `input_channels`; runs it with the instructions of `isa`.
+    /// Reads an ONNX file whose input is a picture of `input_channels`; runs it in floats with the instructions of `isa`.
     ///
     /// # Errors
     /// [`ImportError`] if the bytes are no ONNX or the network has an operation that the engine lacks.
     pub fn from_onnx(bytes: &[u8], input_channels: usize, isa: Isa) -> Result<Self, ImportError> {
-        let graph = Graph::parse(bytes)?;
-        Ok(Self { plan: plan(import(&graph, input_channels)?), input_channels, isa })
+        let ops = read_ops(bytes, input_channels)?;
+        let arithmetic = Float { isa };
+        let model = Model { plan: plan(&ops, &arithmetic), arithmetic, input_channels };
+        Ok(Self { engine: Engine::Float(model) })
+    }
+
+    /// As [`Self::from_onnx`], in 8-bit integers; `ranges` is the text of a ranges file for this network.
+    ///
+    /// # Errors
+    /// As [`Self::from_onnx`], and [`ImportError::Ranges`] if the ranges do not fit.
+    pub fn from_onnx_int8(
+        bytes: &[u8],
+        ranges: &str,
+        input_channels: usize,
+        isa: Isa,
+    ) -> Result<Self, ImportError> {
+        let ops = read_ops(bytes, input_channels)?;
+        let arithmetic = Int8 { isa, scales: Scales::parse(ranges, &ops)? };
+        let model = Model { plan: plan(&ops, &arithmetic), arithmetic, input_channels };
+        Ok(Self { engine: Engine::Int8(model) })
     }
 
     /// Checks that there is an output of this name and number of channels.
@@ -102,25 +185,24 @@ impl Network {
     /// # Errors
     /// [`ImportError::Output`] if there is none.
     pub fn expect_output(&self, name: &str, channels: usize) -> Result<(), ImportError> {
-        let found = self.plan.outputs.iter().any(|(n, _, _, c)| n == name && *c == channels);
+        let outputs = match &self.engine {
+            Engine::Float(model) => &model.plan.outputs,
+            Engine::Int8(model) => &model.plan.outputs,
+        };
+        let found = outputs.iter().any(|o| o.name == name && o.channels == channels);
         if found { Ok(()) } else { Err(ImportError::Output { name: name.to_owned(), channels }) }
     }
 
-    /// Runs the network; `fill` writes the input `[height, width, channels]` in place.
+    /// Runs the network; `fill` writes the picture in place.
     ///
     /// # Panics
     /// Unless height and width are multiples of 32: the caller pads.
-    pub fn run(&self, memory: &mut Memory, height: usize, width: usize, fill: impl FnOnce(&mut [f32])) {
-        assert!(
-            height > 0 && width > 0 && height.is_multiple_of(32) && width.is_multiple_of(32),
-            "{width}×{height}: not of 32"
-        );
-        memory.slots.resize(self.plan.slots.max(1), Picture::default());
-        let input = &mut memory.slots[self.plan.input];
-        input.reshape(height, width, self.input_channels);
-        fill(input.rows_mut(0, height));
-        for step in &self.plan.steps {
-            self.step(step, memory);
+    pub fn run(&self, memory: &mut Memory, height: usize, width: usize, fill: impl FnOnce(Input<'_>)) {
+        match &self.engine {
+            Engine::Float(model) => {
+                model.run(&mut memory.float, height, width, |to| fill(Input::Float(to)));
+            }
+            Engine::Int8(model) => model.run(&mut memory.int8, height, width, |to| fill(Input::Int8(to))),
         }
     }
 
@@ -128,16 +210,53 @@ impl Network {
     ///
     /// # Panics
     /// If there is no such output (see [`Self::expect_output`]) or nothing has been run.
-    pub fn output<'m>(&self, memory: &'m Memory, name: &str) -> Output<'m> {
-        let found = self.plan.outputs.iter().find(|(n, ..)| n == name);
-        let &(_, slot, first, channels) = found.expect("the caller has checked the outputs");
-        let picture = &memory.slots[slot];
-        let (height, width, stride) = (picture.height, picture.width, picture.channels);
-        Output { height, width, stride, first, channels, data: picture.all() }
+    pub fn output<'m>(&'m self, memory: &'m Memory, name: &str) -> Output<'m> {
+        match &self.engine {
+            Engine::Float(model) => model.output(&memory.float, name, |_, all| Values::Float(all)),
+            Engine::Int8(model) => model.output(&memory.int8, name, |value, all| {
+                Values::Int8(all, model.arithmetic.scales.channels(value))
+            }),
+        }
+    }
+}
+
+impl<A: Arithmetic> Model<A> {
+    pub fn run(
+        &self,
+        work: &mut Work<A::Value>,
+        height: usize,
+        width: usize,
+        fill: impl FnOnce(&mut [A::Value]),
+    ) {
+        assert!(
+            height > 0 && width > 0 && height.is_multiple_of(32) && width.is_multiple_of(32),
+            "{width}×{height}: not of 32"
+        );
+        work.slots.resize(self.plan.slots.max(1), Picture::default());
+        let input = &mut work.slots[self.plan.input];
+        input.reshape(height, width, self.input_channels);
+        fill(input.rows_mut(0, height));
+        for step in &self.plan.steps {
+            self.step(step, work);
+        }
     }
 
-    fn step(&self, step: &Step, memory: &mut Memory) {
-        let Memory { slots, scratch, four } = memory;
+    fn output<'m>(
+        &self,
+        work: &'m Work<A::Value>,
+        name: &str,
+        values: impl FnOnce(usize, &'m [A::Value]) -> Values<'m>,
+    ) -> Output<'m> {
+        let found = self.plan.outputs.iter().find(|o| o.name == name);
+        let found = found.expect("the caller has checked the outputs");
+        let picture = &work.slots[found.slot];
+        let (height, width, stride) = (picture.height, picture.width, picture.channels);
+        let values = values(found.value, picture.all());
+        Output { height, width, stride, first: found.first, channels: found.channels, values }
+    }
+
+    fn step(&self, step: &Step<A>, work: &mut Work<A::Value>) {
+        let Work { slots, scratch, four } = work;
         match step {
             Step::Chain { input, output, source, depth, finish } => {
                 let mut out = std::mem::take(&mut slots[*output]);
@@ -146,7 +265,7 @@ impl Network {
                     _ => None,
                 };
                 Chain {
-                    isa: self.isa,
+                    arithmetic: &self.arithmetic,
                     input: &slots[*input],
                     source,
                     depth: depth.as_ref(),
@@ -179,18 +298,16 @@ impl Network {
                 }
                 slots[*output] = out;
             }
-            Step::Add { a, b, output } => {
+            Step::Add { a, b, output, weights } => {
                 let mut out = std::mem::take(&mut slots[*output]);
                 let (a, b) = (&slots[*a], &slots[*b]);
                 out.reshape(a.height, a.width, a.channels);
-                for ((o, a), b) in out.rows_mut(0, a.height).iter_mut().zip(a.all()).zip(b.all()) {
-                    *o = a + b;
-                }
+                self.arithmetic.add(weights, a.all(), b.all(), out.rows_mut(0, a.height));
                 slots[*output] = out;
             }
             Step::Double { input, output, weights } => {
                 let mut out = std::mem::take(&mut slots[*output]);
-                double(self.isa, &slots[*input], weights, four, &mut out);
+                double(&self.arithmetic, &slots[*input], weights, four, &mut out);
                 slots[*output] = out;
             }
         }
@@ -198,23 +315,30 @@ impl Network {
 }
 
 /// The maximum of each 2×2 pixels of two rows.
-pub(super) fn pool_row(above: &[f32], below: &[f32], channels: usize, out: &mut [f32]) {
+pub(super) fn pool_row<V: Copy + PartialOrd>(above: &[V], below: &[V], channels: usize, out: &mut [V]) {
     let twos = above.chunks_exact(2 * channels).zip(below.chunks_exact(2 * channels));
     for (to, (a, b)) in out.chunks_exact_mut(channels).zip(twos) {
         let four = a[..channels].iter().zip(&a[channels..]).zip(b[..channels].iter().zip(&b[channels..]));
-        let larger = |x: f32, y: f32| if x > y { x } else { y };
+        let larger = |x: V, y: V| if x > y { x } else { y };
         for (to, ((a, b), (c, d))) in to.iter_mut().zip(four) {
             *to = larger(larger(*a, *b), larger(*c, *d));
         }
     }
 }
 
-fn double(isa: Isa, input: &Picture, weights: &PointWeights, four: &mut Vec<f32>, out: &mut Picture) {
-    let channels = padded(weights.outputs() / 4);
+fn double<A: Arithmetic>(
+    arithmetic: &A,
+    input: &Picture<A::Value>,
+    weights: &A::Point,
+    four: &mut Vec<A::Value>,
+    out: &mut Picture<A::Value>,
+) {
+    let outputs = A::outputs(weights);
+    let channels = padded(outputs / 4);
     out.reshape(input.height * 2, input.width * 2, channels);
-    let four = grown(four, input.width * weights.outputs());
+    let four = grown(four, input.width * outputs);
     for y in 0..input.height {
-        isa.point(input.rows(y, 1), weights, None, four);
+        arithmetic.point(input.rows(y, 1), weights, None, four);
         let (top, bottom) = out.rows_mut(2 * y, 2).split_at_mut(input.width * 2 * channels);
         for (x, pixel) in four.chunks_exact(4 * channels).enumerate() {
             let place = 2 * x * channels..2 * (x + 1) * channels;

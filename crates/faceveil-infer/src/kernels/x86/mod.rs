@@ -1,6 +1,12 @@
-//! AVX2 and FMA. The one module with `unsafe`: intrinsics that read and write memory, and the calls
-//! into functions that need the instructions. [`Avx2`] can only be had where the processor has both.
+//! The vector instructions of x86-64. The one module with `unsafe`: intrinsics that read and write memory, and
+//! the calls into functions that need the instructions. [`Avx2`] and [`Avx512`] can only be had where the
+//! processor has them. Floats are computed with AVX2 and FMA on both: wider registers gain nothing there.
 #![allow(unsafe_code)]
+
+mod avx2;
+mod avx512;
+
+pub use avx512::Avx512;
 
 use std::arch::x86_64::{
     __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_storeu_ps,

@@ -1,0 +1,362 @@
+//! The same convolutions on 8-bit integers: unsigned values, signed weights, exact 32-bit sums. The results are
+//! the same bits on every instruction set: only the last step, from a sum to 8 bits, computes with floats,
+//! and takes one rounding each for the conversion, the product and the result, none fused.
+//!
+//! A value `q` stands for `(q - zero) * scale` (as in Jacob et al. 2018, <https://arxiv.org/abs/1712.05877>);
+//! weights are symmetric, `-127..=127`, with a scale for each output channel.
+
+mod pack;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use super::{Isa, LANES, padded};
+#[cfg(target_arch = "x86_64")]
+pub(super) use pack::{Depth64, Last, Panel, SUMS, channel};
+
+/// What the 8-bit values of a picture of channels stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// Difference between neighbouring values, above 0.
+    pub step: f32,
+    /// The value that stands for 0.
+    pub zero: u8,
+}
+
+impl Scale {
+    /// Pictures as they are.
+    pub const PIXELS: Self = Self { step: 1.0, zero: 0 };
+
+    /// The finest scale that holds `low..=high` and 0.
+    pub fn of_range(low: f32, high: f32) -> Self {
+        let (low, high) = (low.min(0.0), high.max(0.0));
+        let step = ((high - low) / 255.0).max(1e-6);
+        Self { step, zero: (-low / step).round_ties_even().clamp(0.0, 255.0) as u8 }
+    }
+
+    /// What `q` stands for.
+    pub fn value(self, q: u8) -> f32 {
+        (f32::from(q) - f32::from(self.zero)) * self.step
+    }
+}
+
+/// The float weights of a convolution and what goes in and comes out.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv<'a> {
+    /// `[outputs, taps]`
+    pub weights: &'a [f32],
+    /// `[outputs]`
+    pub bias: &'a [f32],
+    /// What the input's values stand for.
+    pub input: Scale,
+    /// What the output's values stand for, one a channel.
+    pub outputs: &'a [Scale],
+    /// What the values stand for that are added to the output.
+    pub residual: Option<Scale>,
+}
+
+/// Integer weights: a sum of products plus `bias`, times `factor`, plus the residual times its factor, is the output.
+#[derive(Clone, Debug, Default)]
+struct Quantised {
+    /// As the floats: `[outputs, taps]`.
+    weights: Vec<i8>,
+    bias: Vec<i32>,
+    factor: Vec<f32>,
+    residual_factor: Vec<f32>,
+}
+
+/// Sums at most, in either direction, of `bias` and of what is folded into it.
+const MAX_BIAS: f32 = (1 << 24) as f32;
+/// The largest factor from a sum to an output; real ones are far below. With sums below 2^27 no product overflows.
+const MAX_FACTOR: f32 = 15.0;
+
+fn quantise(conv: &Conv<'_>) -> Quantised {
+    let taps = conv.weights.len() / conv.bias.len();
+    let mut made = Quantised::default();
+    for ((row, &bias), output) in conv.weights.chunks_exact(taps).zip(conv.bias).zip(conv.outputs) {
+        let largest = row.iter().fold(0.0f32, |a, w| a.max(w.abs()));
+        let residual_zero = conv.residual.map_or(0.0, |r| f32::from(r.zero) * r.step);
+        // What the sum has to hold beside the products, in the units of the output.
+        let offset = bias + f32::from(output.zero) * output.step - residual_zero;
+        let least_step = (offset.abs() / (conv.input.step * MAX_BIAS)).max(1e-12);
+        let step = (largest / 127.0).max(least_step);
+        let unit = conv.input.step * step;
+        let weights: Vec<i8> = row.iter().map(|w| (w / step).round_ties_even() as i8).collect();
+        let total: i32 = weights.iter().map(|&w| i32::from(w)).sum();
+        made.bias.push((offset / unit).round_ties_even() as i32 - i32::from(conv.input.zero) * total);
+        made.factor.push((unit / output.step).min(MAX_FACTOR));
+        made.residual_factor.push(conv.residual.map_or(0.0, |r| r.step / output.step));
+        made.weights.extend(weights);
+    }
+    made
+}
+
+/// From a sum of products to an output value.
+#[inline(always)]
+pub(super) fn requantise(sum: i32, factor: f32, residual: f32) -> u8 {
+    rounded(sum as f32 * factor + residual)
+}
+
+/// The nearest 8-bit value, ties to even.
+#[inline(always)]
+fn rounded(value: f32) -> u8 {
+    /// Adding and taking it away again rounds to an integer.
+    const ROUND: f32 = 12_582_912.0;
+    (value.clamp(0.0, 255.0) + ROUND - ROUND) as u8
+}
+
+/// Packed weights of a pointwise convolution, or of a 3×3 over all channels as a pointwise one of three rows.
+#[derive(Clone, Debug)]
+pub struct PointWeights {
+    rows: usize,
+    /// Values that a pixel reads from each row, a multiple of 4.
+    row_len: usize,
+    /// Values from one pixel to the next.
+    channels: usize,
+    /// Padded.
+    outputs: usize,
+    pad: u8,
+    panels: Vec<Panel>,
+    with_residual: bool,
+}
+
+impl PointWeights {
+    /// Packs `[outputs, inputs]` weights; the inputs lie padded to whole lanes.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn pack(conv: &Conv<'_>) -> Self {
+        let inputs = conv.weights.len() / conv.bias.len();
+        let channels = padded(inputs);
+        Self::pack_rows(conv, 1, channels, channels, |o, i| (i < inputs).then_some(o * inputs + i))
+    }
+
+    /// Packs `[outputs, inputs, 3, 3]` weights of a convolution whose inputs lie `channels` apart.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn pack_full(conv: &Conv<'_>, inputs: usize, channels: usize) -> Self {
+        let row_len = (3 * channels).next_multiple_of(4);
+        Self::pack_rows(conv, 3, channels, row_len, |o, i| {
+            let (r, place) = (i / row_len, i % row_len);
+            let (t, i) = (place / channels, place % channels);
+            (t < 3 && i < inputs).then_some((o * inputs + i) * 9 + r * 3 + t)
+        })
+    }
+
+    /// `place` says where the weight of an output and a value that it reads is among the floats.
+    fn pack_rows(
+        conv: &Conv<'_>,
+        rows: usize,
+        channels: usize,
+        row_len: usize,
+        place: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Self {
+        assert_eq!(conv.outputs.len(), conv.bias.len(), "a scale for each output");
+        let quantised = quantise(conv);
+        let outputs = padded(conv.bias.len());
+        let panels = pack::panels(&quantised, outputs, rows * row_len, place);
+        let with_residual = conv.residual.is_some();
+        Self { rows, row_len, channels, outputs, pad: conv.input.zero, panels, with_residual }
+    }
+
+    /// Output channels, padded.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Input rows that an output row is computed from.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Values that a pixel reads from each row, a multiple of 4.
+    pub fn row_len(&self) -> usize {
+        self.row_len
+    }
+
+    pub(super) fn panels(&self) -> &[Panel] {
+        &self.panels
+    }
+
+    /// The value that stands for 0 in the input.
+    pub fn pad(&self) -> u8 {
+        self.pad
+    }
+}
+
+/// Packed weights of a depthwise 3×3 convolution.
+#[derive(Clone, Debug)]
+pub struct DepthWeights {
+    /// Padded.
+    channels: usize,
+    pad: u8,
+    /// 64 channels each, the last filled up with zeros.
+    blocks: Vec<Depth64>,
+    /// Where 64 values hold several pixels: the weights for them, repeated.
+    flat: Option<Depth64>,
+}
+
+impl DepthWeights {
+    /// Packs `[channels, 3, 3]` weights.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn pack(conv: &Conv<'_>) -> Self {
+        assert_eq!(conv.weights.len(), conv.bias.len() * 9, "{} channels of 3×3", conv.bias.len());
+        assert_eq!(conv.outputs.len(), conv.bias.len(), "a scale for each output");
+        let quantised = quantise(conv);
+        let channels = padded(conv.bias.len());
+        let blocks = (0..channels).step_by(64).map(|at| Depth64::pack(&quantised, |i| at + i)).collect();
+        let flat = 64usize.is_multiple_of(channels).then(|| Depth64::pack(&quantised, |i| i % channels));
+        Self { channels, pad: conv.input.zero, blocks, flat }
+    }
+
+    /// Channels, padded.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    pub(super) fn blocks(&self) -> &[Depth64] {
+        &self.blocks
+    }
+
+    pub(super) fn flat(&self) -> Option<&Depth64> {
+        self.flat.as_ref()
+    }
+
+    /// The value that stands for 0 in the input.
+    pub fn pad(&self) -> u8 {
+        self.pad
+    }
+}
+
+/// The sum of two values.
+#[derive(Clone, Copy, Debug)]
+pub struct SumWeights {
+    a: f32,
+    b: f32,
+    offset: f32,
+}
+
+impl SumWeights {
+    /// For values of these scales.
+    pub fn new(a: Scale, b: Scale, output: Scale) -> Self {
+        let zero = |s: Scale| f32::from(s.zero) * s.step;
+        let offset = f32::from(output.zero) - (zero(a) + zero(b)) / output.step;
+        Self { a: a.step / output.step, b: b.step / output.step, offset }
+    }
+}
+
+/// The input of one output row of a 3×3 convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// Above, middle, below, each with a pixel of padding on both sides and [`SLACK`] values of anything.
+    pub rows: [&'a [u8]; 3],
+    /// Step from one output pixel to the next, in input pixels: 1 or 2.
+    pub stride: usize,
+}
+
+/// Values that may be read, and are not used, behind the last pixel of a row.
+pub const SLACK: usize = 3;
+
+impl Isa {
+    /// 1×1 convolution, plus `residual` where the weights are made for one.
+    ///
+    /// # Shapes
+    /// `x`: `[pixels, inputs]`, `residual` and `out`: `[pixels, outputs]`, both padded counts.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn point_int8(self, x: &[u8], weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
+        let pixels = out.len() / weights.outputs;
+        assert_eq!(out.len(), pixels * weights.outputs, "output of {} channels", weights.outputs);
+        assert_eq!((weights.rows, x.len()), (1, pixels * weights.channels), "input of {pixels} pixels");
+        assert_eq!(residual.is_some(), weights.with_residual, "residual");
+        assert!(residual.is_none_or(|r| r.len() == out.len()), "residual of {pixels} pixels");
+        self.windows(Windows { rows: [x; 3], step: weights.channels }, weights, residual, out);
+    }
+
+    /// One row of a 3×3 convolution over all channels, with weights of [`PointWeights::pack_full`]; `out`: `[w, outputs]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn full_row_int8(self, rows: Rows<'_>, weights: &PointWeights, out: &mut [u8]) {
+        let width = out.len() / weights.outputs;
+        assert_eq!(out.len(), width * weights.outputs, "output of {} channels", weights.outputs);
+        assert_eq!((weights.rows, weights.with_residual), (3, false), "weights of a 3×3 convolution");
+        let need = (width.max(1) - 1) * rows.stride * weights.channels + weights.row_len;
+        assert!(rows.rows.iter().all(|r| r.len() >= need), "rows of {need} values");
+        self.windows(Windows { rows: rows.rows, step: rows.stride * weights.channels }, weights, None, out);
+    }
+
+    fn windows(self, x: Windows<'_>, weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
+        match self {
+            Self::Portable => reference::windows(x, weights, residual, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.windows_int8(x, weights, residual, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.windows_int8(x, weights, residual, out),
+        }
+    }
+
+    /// One row of a 3×3 convolution of each channel with its own weights; `out`: `[w, c]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit together.
+    pub fn depth_row_int8(self, rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
+        let width = out.len() / weights.channels;
+        assert_eq!(out.len(), width * weights.channels, "output of {} channels", weights.channels);
+        let need = ((width.max(1) - 1) * rows.stride + 3) * weights.channels;
+        assert!(rows.rows.iter().all(|r| r.len() >= need), "rows of {need} values");
+        match self {
+            Self::Portable => reference::depth_row(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.depth_row_int8(rows, weights, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.depth_row_int8(rows, weights, out),
+        }
+    }
+
+    /// `a + b`, in the scales that the weights are made for.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn add_int8(self, weights: &SumWeights, a: &[u8], b: &[u8], out: &mut [u8]) {
+        assert_eq!((a.len(), b.len()), (out.len(), out.len()), "summands");
+        match self {
+            Self::Portable => add(weights, a, b, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.add_int8(weights, a, b, out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.avx2().add_int8(weights, a, b, out),
+        }
+    }
+}
+
+/// What each output pixel is computed from: a stretch of each row, that of the next pixel `step` values further.
+#[derive(Clone, Copy)]
+pub(super) struct Windows<'a> {
+    pub rows: [&'a [u8]; 3],
+    pub step: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Windows<'_> {
+    /// Those from pixel `p` on.
+    #[inline(always)]
+    pub fn from_pixel(self, p: usize) -> Self {
+        let [a, b, c] = self.rows;
+        let at = p * self.step;
+        Self { rows: [&a[at..], &b[at..], &c[at..]], ..self }
+    }
+}
+
+#[inline(always)]
+pub(super) fn add(weights: &SumWeights, a: &[u8], b: &[u8], out: &mut [u8]) {
+    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        *out = rounded(f32::from(a) * weights.a + (f32::from(b) * weights.b + weights.offset));
+    }
+}
+
+const _: () = assert!(LANES == 8, "blocks of 64 hold whole lanes");
