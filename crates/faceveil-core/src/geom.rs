@@ -60,6 +60,35 @@ impl RectF {
         }
     }
 
+    /// What both cover, or `None` if they only touch or are apart.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let both = Self {
+            left: self.left.max(other.left),
+            top: self.top.max(other.top),
+            right: self.right.min(other.right),
+            bottom: self.bottom.min(other.bottom),
+        };
+        let numbers =
+            [self, other].iter().all(|r| [r.left, r.top, r.right, r.bottom].iter().all(|v| !v.is_nan()));
+        (numbers && both.left < both.right && both.top < both.bottom).then_some(both)
+    }
+
+    /// Whether all of `other` is inside, edges included.
+    pub fn holds(&self, other: &Self) -> bool {
+        self.left <= other.left
+            && self.top <= other.top
+            && other.right <= self.right
+            && other.bottom <= self.bottom
+    }
+
+    /// Whether both share a place, edges included.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.left <= other.right
+            && other.left <= self.right
+            && self.top <= other.bottom
+            && other.top <= self.bottom
+    }
+
     /// Intersection over union, `0.0..=1.0`.
     pub fn iou(&self, other: &Self) -> f32 {
         let width = self.right.min(other.right) - self.left.max(other.left);

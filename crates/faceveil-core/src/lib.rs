@@ -13,3 +13,4 @@ pub mod nms;
 pub mod policy;
 pub mod raster;
 pub mod redact;
+pub mod zone;

@@ -63,7 +63,8 @@ impl Policy {
         faces.iter().map(|face| self.region(face)).collect()
     }
 
-    fn region(&self, face: &Face) -> Region {
+    /// The region of one face.
+    pub fn region(&self, face: &Face) -> Region {
         let turn = face.landmarks.as_ref().and_then(turn_of).filter(|t| t.abs() > UPRIGHT).unwrap_or(0.0);
         let shapes: Vec<Shape> = core::iter::once(&face.rect)
             .chain(&face.also)
@@ -72,12 +73,7 @@ impl Policy {
                 Outline::Ellipse => Shape::Ellipse(grown(&turned(rect, turn), self.margin)),
             })
             .collect();
-        let bounds = shapes.iter().map(|shape| match shape {
-            Shape::Ellipse(e) => e.bounds(),
-            Shape::Box(r) => *r,
-        });
-        let frame = bounds.reduce(|a, b| a.union(&b)).unwrap_or(face.rect);
-        Region { shapes, frame, feather: self.feather * face.rect.short_side() }
+        Region::around(shapes, self.feather * face.rect.short_side())
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use faceveil_infer::search::{Looks, SearchSettings};
 
-use crate::{Error, models};
+use crate::{Error, ModelInfo, models};
 
 /// How thoroughly to look for faces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +62,11 @@ impl Level {
             Self::Balanced => 1.35,
             Self::Thorough => 1.45,
         }
+    }
+
+    /// The models that the level searches with, as far as this build has them.
+    pub fn models(self) -> impl Iterator<Item = &'static ModelInfo> {
+        models().iter().filter(|m| ["yunet", "centerface"].contains(&m.name))
     }
 
     /// # Errors

@@ -23,6 +23,7 @@ pub use faceveil_core as core;
 pub use faceveil_core::face::Face;
 pub use faceveil_core::policy::{Outline, PolicyError};
 pub use faceveil_core::redact::{Overlay, Region, RelativeSigma, Style};
+pub use faceveil_core::zone::Zones;
 pub use faceveil_infer::detectors::DetectError;
 pub use faceveil_infer::weights::{ModelInfo, models};
 pub use level::Level;
@@ -150,6 +151,15 @@ impl Anonymizer {
     /// # Errors
     /// [`Error::Redact`] if a region cannot be hidden or there is no randomness.
     pub fn hide(&self, raster: &mut Raster, regions: &[Region]) -> Result<(), Error> {
-        Ok(redact(raster, regions, &self.style, &mut *noise::source(self.seed, raster))?)
+        hide(raster, regions, &self.style, self.seed)
     }
+}
+
+/// Hides the regions in `style` without looking for faces; `seed` as in [`Settings::seed`]. On an error the
+/// raster must not be published.
+///
+/// # Errors
+/// [`Error::Redact`] if a region cannot be hidden or there is no randomness.
+pub fn hide(raster: &mut Raster, regions: &[Region], style: &Style, seed: Option<u64>) -> Result<(), Error> {
+    Ok(redact(raster, regions, style, &mut *noise::source(seed, raster))?)
 }

@@ -33,7 +33,30 @@ pub struct Region {
     pub feather: f32,
 }
 
+impl Shape {
+    /// The smallest upright rectangle around the shape.
+    pub fn bounds(&self) -> RectF {
+        match self {
+            Self::Ellipse(ellipse) => ellipse.bounds(),
+            Self::Box(rect) => *rect,
+        }
+    }
+}
+
 impl Region {
+    /// A region whose frame is the smallest upright rectangle around its shapes; without shapes, which no
+    /// redaction takes, an empty one. `feather` in pixels.
+    pub fn around(shapes: Vec<Shape>, feather: f32) -> Self {
+        let nothing = RectF { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 };
+        let frame = shapes.iter().map(Shape::bounds).reduce(|a, b| a.union(&b)).unwrap_or(nothing);
+        Self { shapes, frame, feather }
+    }
+
+    /// The smallest upright rectangle around what is hidden, without the soft edge.
+    pub fn bounds(&self) -> RectF {
+        self.shapes.iter().map(Shape::bounds).reduce(|a, b| a.union(&b)).unwrap_or(self.frame)
+    }
+
     /// # Errors
     /// [`RedactError::Region`], naming the first number that cannot be used.
     pub(super) fn check(&self, index: usize) -> Result<(), RedactError> {
