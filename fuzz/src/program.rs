@@ -32,6 +32,8 @@ pub fn config(bytes: &[u8]) {
         choices: Choices::default(),
         dry_run: true,
         journal: None,
+        from: Vec::new(),
+        preview: None,
         config: Some(file),
     };
     if let Ok(plan) = BlurPlan::new(args, &|_: &str| None) {
@@ -57,8 +59,8 @@ pub fn journal(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("journal");
     std::fs::write(&path, bytes).expect("a temporary file");
-    let readable = Journal::peek(&path, SETTINGS).is_ok();
-    let opened = Journal::open(&path, SETTINGS);
+    let readable = Journal::peek(&path).is_ok();
+    let opened = Journal::open(&path);
     assert_eq!(opened.is_ok(), readable, "peeking and opening disagree");
     let Ok(journal) = opened else {
         assert!(content(&path) == bytes, "a file that is no journal was changed");
@@ -70,12 +72,12 @@ pub fn journal(bytes: &[u8]) {
     let (input, output) = (folder.path().join("in.jpg"), folder.path().join("out.jpg"));
     std::fs::write(&output, b"out").expect("a temporary file");
     let stamp = Stamp { size: 1, mtime_ns: -1 };
-    let mut entry = journal.entry(&input, &stamp, &output, b"out", 3).expect("absolute paths");
+    let mut entry = journal.entry(&input, &stamp, &output, SETTINGS, b"out", 3).expect("absolute paths");
     entry.durable = true;
     journal.add(&entry).expect("a temporary file takes a line");
     drop(journal);
-    let again = Journal::open(&path, SETTINGS).expect("what we wrote can be read");
-    assert_eq!(again.look_up(&input, &stamp, &output), Known::Done { faces: 3 });
+    let again = Journal::open(&path).expect("what we wrote can be read");
+    assert_eq!(again.look_up(&input, &stamp, &output, SETTINGS), Known::Done { faces: 3 });
 }
 
 fn content(path: &Path) -> Vec<u8> {

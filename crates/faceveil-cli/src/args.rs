@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::choices::{Choices, Level};
+use crate::choices::{Choices, KeepMetadata, Level};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -20,6 +20,17 @@ the environment over the file.
 An interrupted run leaves no half-written photo, but may leave temporary files named .faceveil-*,
 which can be deleted and are never taken for inputs.";
 
+const VERIFY_CODES: &str = "\
+Exit codes:
+  0  every result was checked, and nothing was found
+  1  a leak or another violation was found
+  2  nothing was found, but something could not be checked
+  3  wrong usage: nothing was tried
+
+A violation is a face of the original that is not hidden in the result, or that a detector still finds
+there with a score of 0.7 or more; a part of the result's file that is neither picture nor colour; another size; or the original itself.
+A face that the result's sidecar says is left visible is none, if the sidecar is of these very files.";
+
 /// Hide every face in photos, on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "faceveil", version, after_help = EXIT_CODES, subcommand_required = true)]
@@ -33,9 +44,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Write copies of photos with every face hidden
-    Blur(BlurArgs),
+    Blur(Box<BlurArgs>),
     /// Print the faces in photos as JSON lines, in pixels of the upright picture
     Detect(DetectArgs),
+    /// Look at results with other eyes: are the faces really hidden, and is no metadata left
+    Verify(VerifyArgs),
     /// List the models inside this program, with licence, origin and SHA-256
     Models {
         /// Print one line of JSON a model
@@ -63,8 +76,18 @@ pub struct BlurArgs {
     ///
     /// Folders are walked to the bottom, links followed, hidden files included. Files that are
     /// neither photos nor videos are left out and named. The content decides the format, never the name.
-    #[arg(required = true, value_name = "INPUT")]
+    ///
+    /// With --from, the photo of the sidecar or the folder of the photos, if they are no longer where they
+    /// were.
+    #[arg(required_unless_present = "from", value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// Hide what this sidecar, or those in this folder, record; look for no faces; may be given several times
+    ///
+    /// A sidecar is what --sidecar has written, as it is or edited. Its photo must be the very same. Choices
+    /// that are not made anew are those it records; --margin, --shape and --feather change the regions that
+    /// nobody has edited. Quote a pattern: --from 'out/*.json'.
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<PathBuf>,
     /// File or folder to write to, or - for standard output
     ///
     /// A folder if it ends in /, exists as one, or if there are several inputs or folders; names and
@@ -80,6 +103,11 @@ pub struct BlurArgs {
     /// Note each finished file here, and skip what an earlier run has noted
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Write a contact sheet of all that was hidden, as it is in the outputs, weakest first
+    ///
+    /// The ending (png, jpg, jpeg, webp) chooses its format. More than fit go to FILE-2, FILE-3 and so on.
+    #[arg(long, value_name = "FILE")]
+    pub preview: Option<PathBuf>,
     /// Read choices from this file instead of the user's configuration
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -117,6 +145,55 @@ impl DetectArgs {
             max_pixels: self.max_pixels,
             jobs: self.jobs,
             quiet: self.quiet.then_some(true),
+            ..Choices::default()
+        }
+    }
+}
+
+/// What can be typed after `verify`.
+#[derive(Args, Debug)]
+#[command(after_help = VERIFY_CODES)]
+pub struct VerifyArgs {
+    /// A photo, or a folder of photos
+    #[arg(value_name = "ORIGINAL")]
+    pub original: PathBuf,
+    /// What became of it: a photo, or a folder with the same names and structure
+    #[arg(value_name = "RESULT")]
+    pub result: PathBuf,
+    /// How thoroughly to look for faces, in both [default: thorough]
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<Level>,
+    /// Least score of a face in the original for it to count, 0 to 1 [default: 0.11]
+    ///
+    /// The default is what the level balanced takes for a face. Weaker ones are often no faces; those that
+    /// are not hidden are named as doubtful, and are no violations.
+    #[arg(long, value_name = "SCORE")]
+    pub min_score: Option<f32>,
+    /// Which metadata may be in a result besides the colour profile [default: none]
+    #[arg(long, value_name = "WHICH")]
+    pub keep_metadata: Option<KeepMetadata>,
+    /// Refuse photos of more pixels than this [default: 200000000]
+    #[arg(long, value_name = "N")]
+    pub max_pixels: Option<u64>,
+    /// Pairs worked on at once [default: one a core]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<u16>,
+    /// Print nothing but what was found, and what could not be checked
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print one line of JSON a pair on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl VerifyArgs {
+    /// The typed choices with this subcommand's own defaults.
+    pub fn choices(&self) -> Choices {
+        Choices {
+            level: self.level.or(Some(Level::Thorough)),
+            keep_metadata: self.keep_metadata,
+            max_pixels: self.max_pixels,
+            jobs: self.jobs,
             ..Choices::default()
         }
     }

@@ -1,33 +1,42 @@
 //! `faceveil blur`: what is done to one file, and to all of them.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use faceveil::{Anonymizer, Face};
+use faceveil::Anonymizer;
 use faceveil_media::{EncodeOptions, Format, Photo, decode, encode, files};
 
 use crate::batch;
 use crate::choices::OnNoFace;
-use crate::destination::{ClaimError, Claims, Destination, resolve};
+use crate::destination::Destination;
+use crate::jobs::{Job, Jobs};
 use crate::journal::{Entry, Journal, Known, Stamp};
+use crate::marks::Marks;
 use crate::outcome::{FileReport, Status};
 use crate::plan::BlurPlan;
+use crate::preview::Preview;
 use crate::report::Reporter;
-use crate::source::{self, Admission, bounds, corners};
-use crate::walk::{Found, Input, Kind, Walk};
+use crate::sidecar;
+use crate::source::{self, Admission, corners};
+use crate::task::{Original, Task};
+use crate::walk::Kind;
+use crate::zones;
 
 /// Carries out a plan.
 ///
 /// # Errors
 /// Nothing was done: the models, the journal or the output folder cannot be used.
 pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
-    let first = Anonymizer::new(&plan.settings)?;
     let journal = plan.journal.as_ref().map(|path| open_journal(path, plan)).transpose()?;
-    let work = Work { plan, journal, spare: Mutex::new(Some(first)) };
+    let preview = plan.preview.as_ref().map(|path| Preview::new(path, plan.overwrite));
+    let preview = preview.transpose().context("preview")?.map(Mutex::new);
+    // Sidecars are rendered without looking for faces.
+    let first = plan.from.is_none().then(|| Anonymizer::new(&plan.recipe.settings)).transpose()?;
+    let work = Work { plan, journal, preview, spare: Mutex::new(first) };
     let jobs = Jobs::new(plan)?;
     let mut reporter = Reporter::new(plan.manner, plan.on_no_face);
     let output_met = jobs.output_met();
@@ -41,78 +50,25 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
     if let Some(folder) = output_met.lock().unwrap_or_else(PoisonError::into_inner).take() {
         reporter.note(&format!("{}: the output folder, not walked", folder.display()));
     }
+    if let Some(preview) = work.preview {
+        match preview.into_inner().unwrap_or_else(PoisonError::into_inner).finish() {
+            Ok(words) => reporter.note(&words),
+            Err(e) => reporter.fail(&format!("preview: {e:#}")),
+        }
+    }
     Ok(reporter.finish())
 }
 
 fn open_journal(path: &Path, plan: &BlurPlan) -> anyhow::Result<Journal> {
     let open = if plan.dry_run { Journal::peek } else { Journal::open };
-    open(path, &plan.fingerprint).with_context(|| format!("journal {}", path.display()))
-}
-
-/// A file and where it goes.
-struct Job {
-    found: Found,
-    /// `None` is standard output.
-    output: Result<Option<PathBuf>, ClaimError>,
-}
-
-/// The jobs of a plan in the order of its inputs. Outputs are claimed here, in that order, so that
-/// which of two inputs wins an output does not depend on the workers.
-struct Jobs<'p> {
-    walk: Walk,
-    claims: Claims,
-    destination: &'p Destination,
-    output_met: std::sync::Arc<Mutex<Option<PathBuf>>>,
-}
-
-impl<'p> Jobs<'p> {
-    fn new(plan: &'p BlurPlan) -> anyhow::Result<Self> {
-        let mut claims = Claims::default();
-        let mut output = None;
-        if let Destination::Folder(folder) = &plan.destination {
-            let place = || format!("output folder {}", folder.display());
-            if !plan.dry_run {
-                std::fs::create_dir_all(folder).with_context(place)?;
-            }
-            output = Some(resolve(folder).with_context(place)?);
-            for input in plan.inputs.iter().filter(|_| plan.overwrite) {
-                if let Input::File(path) = input {
-                    claims.protect(path);
-                }
-            }
-        }
-        let walk = Walk::new(plan.inputs.clone(), output);
-        Ok(Self { walk, claims, destination: &plan.destination, output_met: Default::default() })
-    }
-
-    fn output_met(&self) -> std::sync::Arc<Mutex<Option<PathBuf>>> {
-        self.output_met.clone()
-    }
-}
-
-impl Iterator for Jobs<'_> {
-    type Item = Job;
-
-    fn next(&mut self) -> Option<Job> {
-        let found = self.walk.next();
-        if let Some(folder) = self.walk.take_output_met() {
-            self.output_met.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(folder);
-        }
-        let found = found?;
-        let output = match self.destination {
-            Destination::Stdout => Ok(None),
-            Destination::File { path, .. } => Ok(Some(path.clone())),
-            Destination::Folder(_) if matches!(found.kind, Kind::Broken(_) | Kind::Special) => Ok(None),
-            Destination::Folder(folder) => self.claims.take(folder, &found.relative).map(Some),
-        };
-        Some(Job { found, output })
-    }
+    open(path).with_context(|| format!("journal {}", path.display()))
 }
 
 /// What all workers share.
 struct Work<'p> {
     plan: &'p BlurPlan,
     journal: Option<Journal>,
+    preview: Option<Mutex<Preview>>,
     /// The anonymizer that checked the settings, for the first worker to come.
     spare: Mutex<Option<Anonymizer>>,
 }
@@ -134,135 +90,175 @@ impl Work<'_> {
         job: &Job,
         report: &mut FileReport,
     ) -> anyhow::Result<Status> {
-        let input = &job.found.input;
-        if let Admission::Skip(why) = source::admit(&job.found)? {
+        if self.plan.from.is_none()
+            && let Admission::Skip(why) = source::admit(&job.found)?
+        {
             report.error = Some(why.to_owned());
             return Ok(Status::Skipped);
         }
         report.output = job.output.clone()?;
-        let stamp = self.stamp(input)?;
+        let task = Task::new(self.plan, &job.found)?;
+        report.source = task.sidecar().map(|s| s.original.clone());
+        let stamp = self.stamp(task.photo())?;
         if let Some(output) = &report.output
-            && let Some(faces) = self.check_output(input, stamp.as_ref(), output)?
+            && let Some(faces) = self.check_output(&task, stamp.as_ref(), output)?
         {
             report.faces = Some(faces);
             return Ok(Status::Resumed);
         }
-        let mut photo = self.read(&job.found, report)?;
-        let faces = self.hide(anonymizer, &mut photo, report)?;
-        report.faces = Some(faces.len());
-        if faces.is_empty() && self.plan.on_no_face == OnNoFace::Fail {
+        let mut original = self.read(&task, report)?;
+        let marks = self.hide(anonymizer, &task, &mut original.photo, report)?;
+        if marks.is_empty() && self.plan.on_no_face == OnNoFace::Fail {
             bail!("no face found");
         }
         if self.plan.dry_run {
             return Ok(Status::DryRun);
         }
-        let bytes = self.encode(&photo, report)?;
-        drop(photo);
-        self.write(input, stamp, &bytes, report)?;
-        Ok(if faces.is_empty() { Status::NoFace } else { Status::Ok })
+        let bytes = self.encode(&task, &original.photo, report)?;
+        self.write(&task, stamp, &original, &marks, &bytes, report)?;
+        self.show(&original.photo, &marks, report)?;
+        Ok(if marks.is_empty() && report.regions.is_empty() { Status::NoFace } else { Status::Ok })
     }
 
-    /// The input's size and time before it is read, so that a change meanwhile is noticed next time.
-    fn stamp(&self, input: &Path) -> anyhow::Result<Option<Stamp>> {
+    /// The photo's size and time before it is read, so that a change meanwhile is noticed next time.
+    fn stamp(&self, photo: &Path) -> anyhow::Result<Option<Stamp>> {
         let wanted = self.journal.is_some();
-        wanted.then(|| Stamp::of(input).context("cannot be opened")).transpose()
+        let place = || format!("{}: cannot be opened", photo.display());
+        wanted.then(|| Stamp::of(photo).with_context(place)).transpose()
     }
 
     /// The number of faces if the output is there from an earlier run.
     fn check_output(
         &self,
-        input: &Path,
+        task: &Task<'_>,
         stamp: Option<&Stamp>,
         output: &Path,
     ) -> anyhow::Result<Option<usize>> {
-        if files::same_file(input, output) {
-            bail!("the output {} is the input itself", output.display());
-        }
-        let special = |m: std::fs::Metadata| !m.is_file() && !m.is_symlink();
-        if output.symlink_metadata().is_ok_and(special) {
-            bail!("the output {} exists and is no file", output.display());
+        let sidecar = self.plan.sidecar.then(|| sidecar::path_of(output));
+        for place in [Some(output), sidecar.as_deref()].into_iter().flatten() {
+            if files::same_file(task.photo(), place) {
+                bail!("the output {} is the input itself", place.display());
+            }
+            let special = |m: &std::fs::Metadata| !m.is_file() && !m.is_symlink();
+            match place.symlink_metadata() {
+                Ok(metadata) if special(&metadata) => {
+                    bail!("the output {} exists and is no file", place.display())
+                }
+                // A sidecar's longer name may be more than the file system takes: better now than later.
+                Err(e) if e.kind() == io::ErrorKind::InvalidFilename => {
+                    return Err(e).with_context(|| format!("the output {}", place.display()));
+                }
+                _ => {}
+            }
         }
         let known = match (&self.journal, stamp) {
-            (Some(journal), Some(stamp)) => journal.look_up(input, stamp, output),
+            (Some(journal), Some(stamp)) => journal.look_up(task.photo(), stamp, output, task.fingerprint()),
             _ => Known::New,
         };
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        let recorded = sidecar.as_deref().is_none_or(is_there);
         let why = match known {
-            Known::Done { faces } => return Ok(Some(faces)),
+            Known::Done { faces } if recorded => return Ok(Some(faces)),
             _ if self.plan.overwrite => return Ok(None),
+            Known::Done { .. } => "has lost its sidecar",
             Known::OtherSettings => "was done with other settings or by another version",
             Known::Changed => "was done before the photo changed",
-            Known::New if output.symlink_metadata().is_ok() => "exists already",
-            Known::New => return Ok(None),
+            Known::New if is_there(output) => "exists already",
+            Known::New => match sidecar.filter(|s| is_there(s)) {
+                Some(sidecar) => {
+                    bail!("the sidecar {} exists already; --overwrite replaces it", sidecar.display())
+                }
+                None => return Ok(None),
+            },
         };
         Err(anyhow!("the output {} {why}; --overwrite replaces it", output.display()))
     }
 
-    fn read(&self, found: &Found, report: &mut FileReport) -> anyhow::Result<Photo> {
+    fn read(&self, task: &Task<'_>, report: &mut FileReport) -> anyhow::Result<Original> {
         let start = Instant::now();
-        let bytes = match found.kind {
+        let bytes = match task.found.kind {
             Kind::Stdin => source::read_stdin(&self.plan.limits)?,
-            _ => files::read_photo(&found.input, &self.plan.limits)?,
+            _ => files::read_photo(task.photo(), &self.plan.limits).map_err(|e| task.placed(e))?,
         };
         report.ms.read = Some(elapsed_ms(start));
         let start = Instant::now();
-        let photo = decode(&bytes, &self.plan.limits)?;
+        let photo = decode(&bytes, &self.plan.limits).map_err(|e| task.placed(e))?;
         report.ms.decode = Some(elapsed_ms(start));
         report.size = Some([photo.raster.width(), photo.raster.height()]);
-        report.format = Some(self.format(&photo).name());
-        Ok(photo)
+        report.format = Some(self.format(task, &photo).name());
+        let original = Original::new(photo, &bytes, self.plan.sidecar || self.plan.from.is_some());
+        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, &original.photo))?;
+        Ok(original)
     }
 
-    fn format(&self, photo: &Photo) -> Format {
-        match self.plan.destination {
-            Destination::File { format, .. } => format,
-            Destination::Stdout | Destination::Folder(_) => photo.source.format(),
+    fn format(&self, task: &Task<'_>, photo: &Photo) -> Format {
+        match (&self.plan.destination, task.sidecar()) {
+            (Destination::File { format, .. }, _) => *format,
+            (_, Some(sidecar)) => sidecar.record.result.format,
+            (Destination::Stdout | Destination::Folder(_), None) => photo.source.format(),
         }
     }
 
-    /// Hides the faces, or only finds them in a dry run.
+    /// Hides what is found or recorded, or only says what in a dry run.
     fn hide(
         &self,
         anonymizer: &mut Option<Anonymizer>,
+        task: &Task<'_>,
         photo: &mut Photo,
         report: &mut FileReport,
-    ) -> anyhow::Result<Vec<Face>> {
-        let anonymizer = self.own(anonymizer)?;
+    ) -> anyhow::Result<Marks> {
+        let size @ [width, height] = [photo.raster.width(), photo.raster.height()];
+        let zones = zones::resolve(&self.plan.hide_zones, &self.plan.keep_zones, width, height)?;
+        let settings = &task.recipe().settings;
         let start = Instant::now();
-        let faces = anonymizer.detect(&photo.raster)?;
-        report.ms.detect = Some(elapsed_ms(start));
-        let regions = anonymizer.regions(&faces);
-        report.regions = regions.iter().map(|r| corners(&bounds(r))).collect();
+        let marks = match task.sidecar() {
+            Some(sidecar) => sidecar.marks(&zones)?,
+            None => {
+                let anonymizer = self.own(anonymizer)?;
+                let faces = anonymizer.detect(&photo.raster)?;
+                report.ms.detect = Some(elapsed_ms(start));
+                let regions = anonymizer.regions(&faces);
+                Marks::new(faces, regions, &zones, size, settings.feather)
+            }
+        };
+        let hidden = marks.hidden();
+        report.faces = Some(marks.faces.len());
+        report.visible = marks.regions.len() - hidden.len();
+        report.regions = hidden.iter().map(|r| corners(&r.bounds())).collect();
         if !self.plan.dry_run {
             let start = Instant::now();
-            anonymizer.hide(&mut photo.raster, &regions)?;
+            faceveil::hide(&mut photo.raster, &hidden, &settings.style, settings.seed)?;
             report.ms.redact = Some(elapsed_ms(start));
         }
-        Ok(faces)
+        Ok(marks)
     }
 
     fn own<'a>(&self, anonymizer: &'a mut Option<Anonymizer>) -> anyhow::Result<&'a mut Anonymizer> {
         if anonymizer.is_none() {
             let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
-            *anonymizer = Some(spare.map_or_else(|| Anonymizer::new(&self.plan.settings), Ok)?);
+            *anonymizer = Some(spare.map_or_else(|| Anonymizer::new(&self.plan.recipe.settings), Ok)?);
         }
         anonymizer.as_mut().context("no models")
     }
 
-    fn encode(&self, photo: &Photo, report: &mut FileReport) -> anyhow::Result<Vec<u8>> {
+    fn encode(&self, task: &Task<'_>, photo: &Photo, report: &mut FileReport) -> anyhow::Result<Vec<u8>> {
         let start = Instant::now();
         let options = EncodeOptions {
-            format: Some(self.format(photo)),
-            keep_safe_metadata: self.plan.keep_safe_metadata,
+            format: Some(self.format(task, photo)),
+            keep_safe_metadata: task.recipe().keep_safe_metadata,
         };
         let bytes = encode(photo, &options)?;
         report.ms.encode = Some(elapsed_ms(start));
         Ok(bytes)
     }
 
+    /// The output, then its sidecar, each whole or not at all; the journal notes both as one.
     fn write(
         &self,
-        input: &Path,
+        task: &Task<'_>,
         stamp: Option<Stamp>,
+        original: &Original,
+        marks: &Marks,
         bytes: &[u8],
         report: &mut FileReport,
     ) -> anyhow::Result<()> {
@@ -275,8 +271,21 @@ impl Work<'_> {
         if let (Destination::Folder(_), Some(folder)) = (&self.plan.destination, output.parent()) {
             std::fs::create_dir_all(folder).with_context(place)?;
         }
-        let entry = self.note_intent(input, stamp, output, bytes, report.faces.unwrap_or(0))?;
+        let record = self.plan.sidecar.then(|| {
+            let sidecar = sidecar::path_of(output);
+            let format = self.format(task, &original.photo);
+            task.record(&sidecar, original, marks, format, bytes).map(|record| (sidecar, record))
+        });
+        // What cannot be recorded is not written either.
+        let record = record.transpose().context("sidecar")?;
+        let entry = self.note_intent(task, stamp, output, bytes, report.faces.unwrap_or(0))?;
         files::write_atomically(output, bytes, self.plan.overwrite).with_context(place)?;
+        if let Some((sidecar, json)) = record {
+            let written = files::write_atomically(&sidecar, &json, self.plan.overwrite);
+            let place = || format!("it is written, but its sidecar {} cannot be", sidecar.display());
+            written.with_context(place)?;
+            report.sidecar = Some(sidecar);
+        }
         if let (Some(journal), Some(entry)) = (&self.journal, entry) {
             let done = journal.add(&Entry { durable: true, ..entry });
             done.context("it is written, but the journal cannot be")?;
@@ -289,16 +298,26 @@ impl Work<'_> {
     /// next run knows the output for its own.
     fn note_intent(
         &self,
-        input: &Path,
+        task: &Task<'_>,
         stamp: Option<Stamp>,
         output: &Path,
         bytes: &[u8],
         faces: usize,
     ) -> anyhow::Result<Option<Entry>> {
         let (Some(journal), Some(stamp)) = (&self.journal, stamp) else { return Ok(None) };
-        let entry = journal.entry(input, &stamp, output, bytes, faces).context("journal")?;
+        let entry = journal.entry(task.photo(), &stamp, output, task.fingerprint(), bytes, faces);
+        let entry = entry.context("journal")?;
         journal.add(&entry).context("journal")?;
         Ok(Some(entry))
+    }
+
+    /// Puts what was hidden on the contact sheet, if there is to be one.
+    fn show(&self, photo: &Photo, marks: &Marks, report: &FileReport) -> anyhow::Result<()> {
+        let Some(preview) = &self.preview else { return Ok(()) };
+        let named = report.output.as_deref().unwrap_or(&report.input);
+        let tiles = marks.tiles(&photo.raster, named);
+        let mut preview = preview.lock().unwrap_or_else(PoisonError::into_inner);
+        preview.add(&tiles).context("it is written, but cannot be shown in the preview")
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Command, FromArgMatches, ValueEnum};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::zones::Zone;
 
 /// One layer of choices; what is `None` is left to the next layer.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
@@ -39,9 +41,21 @@ pub struct Choices {
     /// Size of a hidden region as a multiple of the detected box, 1 to 4 [default: the level's own]
     #[arg(long, value_name = "FACTOR")]
     pub margin: Option<f32>,
-    /// Width of the soft edge outside a region, as a share of the face's shorter side, 0 to 1 [default: 0.08]
+    /// Width of the soft edge outside a region, as a share of the face's shorter side, 0 to 1 [default: 0.03]
     #[arg(long, value_name = "SHARE")]
     pub feather: Option<f32>,
+    /// Always hide this rectangle, whatever is found; may be given several times
+    ///
+    /// X,Y,WIDTH,HEIGHT in pixels of the upright picture from its left top corner, or in percent of its
+    /// width and height: 0,0,100%,20%. A photo that it lies outside of fails.
+    #[arg(long, value_name = "X,Y,W,H", value_delimiter = ';', allow_hyphen_values = true)]
+    pub hide_zone: Option<Vec<Zone>>,
+    /// Leave faces visible that lie wholly inside this rectangle; may be given several times
+    ///
+    /// Written as --hide-zone, which wins over it. A face is left visible only if all of the region that
+    /// would hide it lies inside one zone, and outside every zone that is hidden.
+    #[arg(long, value_name = "X,Y,W,H", value_delimiter = ';', allow_hyphen_values = true)]
+    pub keep_zone: Option<Vec<Zone>>,
     /// Make the noise repeatable: weaker, because a known seed can be subtracted
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -54,6 +68,11 @@ pub struct Choices {
     /// Refuse photos of more pixels than this [default: 200000000]
     #[arg(long, value_name = "N")]
     pub max_pixels: Option<u64>,
+    /// Write what was found and hidden to OUT.faceveil.json beside each output, to be edited for --from
+    ///
+    /// It tells where faces are and where the original is: keep it as private as the original.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub sidecar: Option<bool>,
     /// Replace outputs that exist already
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub overwrite: Option<bool>,
@@ -69,7 +88,7 @@ pub struct Choices {
 }
 
 /// How thoroughly to look.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// One small detector
@@ -81,7 +100,7 @@ pub enum Level {
 }
 
 /// How a region is hidden.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum StyleName {
     /// At most 4×4 noisy cells, smoothly enlarged
@@ -97,7 +116,7 @@ pub enum StyleName {
 }
 
 /// Outline of a region.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// Turned as the face is
@@ -119,7 +138,7 @@ pub enum OnNoFace {
 }
 
 /// Which metadata survives.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeepMetadata {
     /// Nothing but the colour profile
@@ -129,8 +148,8 @@ pub enum KeepMetadata {
 }
 
 /// Red, green, blue.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Rgb(pub [u8; 3]);
 
 /// A colour is not six hexadecimal digits.
@@ -147,6 +166,12 @@ impl FromStr for Rgb {
         let value = u32::from_str_radix(digits, 16).ok().filter(|_| plain);
         let [_, r, g, b] = value.ok_or_else(|| NotAColor(s.to_owned()))?.to_be_bytes();
         Ok(Self([r, g, b]))
+    }
+}
+
+impl From<Rgb> for String {
+    fn from(Rgb([r, g, b]): Rgb) -> Self {
+        format!("{r:02x}{g:02x}{b:02x}")
     }
 }
 
@@ -201,10 +226,13 @@ impl Choices {
             shape: self.shape.or(lower.shape),
             margin: self.margin.or(lower.margin),
             feather: self.feather.or(lower.feather),
+            hide_zone: self.hide_zone.or(lower.hide_zone),
+            keep_zone: self.keep_zone.or(lower.keep_zone),
             seed: self.seed.or(lower.seed),
             on_no_face: self.on_no_face.or(lower.on_no_face),
             keep_metadata: self.keep_metadata.or(lower.keep_metadata),
             max_pixels: self.max_pixels.or(lower.max_pixels),
+            sidecar: self.sidecar.or(lower.sidecar),
             overwrite: self.overwrite.or(lower.overwrite),
             jobs: self.jobs.or(lower.jobs),
             quiet: self.quiet.or(lower.quiet),

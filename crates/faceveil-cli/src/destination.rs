@@ -74,6 +74,9 @@ pub enum ClaimError {
     /// The name would lead out of the output folder.
     #[error("its name would lead out of the output folder")]
     Escapes,
+    /// A sidecar is called something else, so that its output has no name.
+    #[error("its name does not end in .faceveil.json, so its output has no name: name the output itself")]
+    NoSidecarName,
     /// The folder cannot be resolved.
     #[error("{0}")]
     Unresolved(String),

@@ -130,15 +130,14 @@ pub struct Journal {
     /// `None` for a dry run.
     file: Option<Mutex<File>>,
     records: HashMap<u128, Record>,
-    settings: String,
 }
 
 impl Journal {
-    /// Opens or starts the journal at `path` for a run with these settings.
+    /// Opens or starts the journal at `path`.
     ///
     /// # Errors
     /// [`JournalError`] if it cannot be opened, is in use, or is not a journal.
-    pub fn open(path: &Path, settings: &str) -> Result<Self, JournalError> {
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         file.try_lock().map_err(|e| match e {
             TryLockError::WouldBlock => JournalError::Locked,
@@ -149,30 +148,31 @@ impl Journal {
         if whole == 0 {
             file.write_all(HEADER.as_bytes())?;
         }
-        Ok(Self { file: Some(Mutex::new(file)), records, settings: settings.to_owned() })
+        Ok(Self { file: Some(Mutex::new(file)), records })
     }
 
     /// Reads the journal at `path`, if there is one, for a run that writes nothing.
     ///
     /// # Errors
     /// [`JournalError`] if it cannot be read, or is not a journal.
-    pub fn peek(path: &Path, settings: &str) -> Result<Self, JournalError> {
+    pub fn peek(path: &Path) -> Result<Self, JournalError> {
         let records = match File::open(path) {
             Ok(mut file) => load(&mut file)?.0,
             Err(e) if e.kind() == io::ErrorKind::NotFound => HashMap::new(),
             Err(e) => return Err(e.into()),
         };
-        Ok(Self { file: None, records, settings: settings.to_owned() })
+        Ok(Self { file: None, records })
     }
 
-    /// What earlier runs did to `input`, if its output is still there.
-    pub fn look_up(&self, input: &Path, stamp: &Stamp, output: &Path) -> Known {
+    /// What earlier runs did to `input`, if its output is still there. `settings` is a fingerprint of all
+    /// that shapes the output.
+    pub fn look_up(&self, input: &Path, stamp: &Stamp, output: &Path, settings: &str) -> Known {
         let Some(record) = key(input, output).ok().and_then(|k| self.records.get(&k)) else {
             return Known::New;
         };
         if !record.stands(output) {
             Known::New
-        } else if record.settings != hash(self.settings.as_bytes()) {
+        } else if record.settings != hash(settings.as_bytes()) {
             Known::OtherSettings
         } else if record.stamp != (stamp.size, stamp.mtime_ns) {
             Known::Changed
@@ -190,6 +190,7 @@ impl Journal {
         input: &Path,
         stamp: &Stamp,
         output: &Path,
+        settings: &str,
         bytes: &[u8],
         faces: usize,
     ) -> io::Result<Entry> {
@@ -200,7 +201,7 @@ impl Journal {
             input_hex,
             size: stamp.size,
             mtime_ns: stamp.mtime_ns,
-            settings: self.settings.clone(),
+            settings: settings.to_owned(),
             output,
             output_hex,
             output_bytes: bytes.len() as u64,

@@ -10,23 +10,33 @@ pub mod blur;
 pub mod choices;
 pub mod destination;
 pub mod detect;
+pub mod jobs;
 pub mod journal;
+pub mod marks;
 pub mod outcome;
 pub mod overlay;
 pub mod plan;
+pub mod preview;
+pub mod recipe;
 pub mod report;
+pub mod rerender;
+pub mod sidecar;
 pub mod sniff;
 pub mod source;
+pub mod task;
+pub mod verify;
 pub mod walk;
+pub mod zones;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::args::{Cli, Verb};
 use crate::plan::{BlurPlan, DetectPlan, PlanError};
+use crate::report::complain;
+use crate::verify::VerifyPlan;
 
 /// Exit code of a run that tried and did nothing.
 const NOTHING_DONE: u8 = 1;
@@ -46,12 +56,20 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let env = |name: &str| std::env::var_os(name);
     let done = match cli.command {
-        Verb::Blur(args) => match BlurPlan::new(args, &env) {
+        Verb::Blur(args) => match BlurPlan::new(*args, &env) {
             Ok(plan) => blur::run(&plan),
             Err(e) => return refuse(&e),
         },
         Verb::Detect(args) => match DetectPlan::new(args, &env) {
             Ok(plan) => detect::run(&plan),
+            Err(e) => return refuse(&e),
+        },
+        Verb::Verify(args) => match VerifyPlan::new(args) {
+            // Nothing checked must not look like a leak found.
+            Ok(plan) => verify::run(&plan).or_else(|e| {
+                complain(&format!("{e:#}"));
+                Ok(ExitCode::from(verify::UNCHECKED))
+            }),
             Err(e) => return refuse(&e),
         },
         Verb::Models { json } => about::models(json),
@@ -71,8 +89,4 @@ fn refuse(error: &PlanError) -> ExitCode {
 
 fn chain(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {}", chain(cause)))
-}
-
-fn complain(words: &str) {
-    let _ = writeln!(std::io::stderr(), "faceveil: {words}");
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub enum Status {
     /// Written, with at least one face hidden; or searched, for `detect`.
     Ok,
-    /// Written without its metadata; no face was found.
+    /// Written without its metadata; no face was found, and nothing else was to be hidden.
     NoFace,
     /// Not written.
     Failed,
@@ -63,14 +63,20 @@ pub struct FaceLine {
 pub struct FileReport {
     /// The file as it was found; `-` for standard input.
     pub input: PathBuf,
+    /// The photo, if the input is a sidecar.
+    pub source: Option<PathBuf>,
     /// Where it went or would go.
     pub output: Option<PathBuf>,
+    /// The sidecar beside it, once it is written.
+    pub sidecar: Option<PathBuf>,
     /// What became of it.
     pub status: Status,
     /// Number of faces, if it was searched.
     pub faces: Option<usize>,
     /// The hidden regions' boxes: left, top, right, bottom in pixels of the upright picture.
     pub regions: Vec<[f32; 4]>,
+    /// Number of regions that are left visible, in a keep zone or by a sidecar.
+    pub visible: usize,
     /// The faces, for `detect`.
     pub found: Option<Vec<FaceLine>>,
     /// Width and height of the upright picture in pixels.
@@ -88,10 +94,13 @@ impl FileReport {
     pub fn new(input: &Path, status: Status) -> Self {
         Self {
             input: input.to_owned(),
+            source: None,
             output: None,
+            sidecar: None,
             status,
             faces: None,
             regions: Vec::new(),
+            visible: 0,
             found: None,
             size: None,
             format: None,
@@ -123,6 +132,8 @@ pub struct Outcome {
     pub skipped: u64,
     /// Faces found.
     pub faces: u64,
+    /// Regions left visible on purpose.
+    pub visible: u64,
 }
 
 impl Outcome {
@@ -146,6 +157,7 @@ impl Outcome {
             Status::Skipped => self.skipped += 1,
         }
         self.faces += report.faces.unwrap_or(0) as u64;
+        self.visible += report.visible as u64;
     }
 
     /// 0 only if every photo has an anonymised output and there is at least one: a script may then

@@ -11,12 +11,17 @@ use faceveil_media::Limits;
 use sha2::{Digest, Sha256};
 
 use crate::args::{BlurArgs, DetectArgs};
-use crate::choices::{
-    Choices, KeepMetadata, LayerError, Level, OnNoFace, Rgb, Shape, StyleName, config_file,
-};
+use crate::choices::{Choices, LayerError, Level, OnNoFace, Rgb, Shape, StyleName, config_file};
 use crate::destination::{Destination, format_of_ending, is_typed_as_folder, resolve};
 use crate::overlay;
+use crate::preview;
+use crate::recipe::Recipe;
+use crate::rerender::{self, FromPlan};
 use crate::walk::Input;
+use crate::zones::Zone;
+
+/// Sigma of the style `blur` unless chosen.
+pub const SIGMA: f32 = 0.25;
 
 /// What was typed cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +92,29 @@ pub enum PlanError {
         /// The input folder.
         input: String,
     },
+    /// A flag that has no meaning when sidecars are rendered.
+    #[error("--{0} is for looking for faces; --from hides what the sidecars record")]
+    FromSearches(&'static str),
+    /// Several photos for sidecars, or one photo for several.
+    #[error("with --from, INPUT is the photo of a single sidecar, or the folder of the photos")]
+    FromInput,
+    /// A sidecar lies beside an output, and standard output has no place.
+    #[error("-o - (standard output) has no place for a sidecar; --sidecar=false writes none")]
+    NoPlaceForSidecar,
+    /// A dry run writes nothing.
+    #[error("--preview shows outputs, and --dry-run makes none")]
+    PreviewOfNothing,
+    /// The ending of the preview chooses its format.
+    #[error("preview {0}: must end in .png, .jpg, .jpeg or .webp")]
+    PreviewEnding(String),
+    /// The preview could replace a photo.
+    #[error(
+        "preview {0}: --overwrite could replace a photo there; choose a place outside the inputs and outputs"
+    )]
+    PreviewPlace(String),
+    /// A photo and a folder cannot be compared.
+    #[error("ORIGINAL and RESULT must be two photos or two folders that are there")]
+    NoPair,
     /// The output folder's path cannot be followed.
     #[error("{path}: {reason}")]
     Unresolved {
@@ -109,12 +137,14 @@ pub struct Manner {
 /// What `blur` will do.
 #[derive(Clone, Debug)]
 pub struct BlurPlan {
-    /// What is done to each photo.
-    pub settings: Settings,
+    /// What is done to each photo, unless its sidecar says more.
+    pub recipe: Recipe,
     /// How large a photo may be.
     pub limits: Limits,
-    /// Whether capture time and camera survive.
-    pub keep_safe_metadata: bool,
+    /// Always hidden.
+    pub hide_zones: Vec<Zone>,
+    /// Faces wholly inside are left visible.
+    pub keep_zones: Vec<Zone>,
     /// What becomes of a photo without faces.
     pub on_no_face: OnNoFace,
     /// Whether existing outputs are replaced.
@@ -123,16 +153,20 @@ pub struct BlurPlan {
     pub dry_run: bool,
     /// Photos worked on at once, at least 1.
     pub jobs: usize,
-    /// Where photos come from.
+    /// Where photos come from, or with [`Self::from`] sidecars.
     pub inputs: Vec<Input>,
-    /// Where they go.
+    /// How sidecars are rendered, if they are.
+    pub from: Option<FromPlan>,
+    /// Where outputs go.
     pub destination: Destination,
+    /// Whether each output gets a sidecar.
+    pub sidecar: bool,
+    /// Where the contact sheet goes.
+    pub preview: Option<PathBuf>,
     /// Where finished files are noted.
     pub journal: Option<PathBuf>,
     /// How results are told.
     pub manner: Manner,
-    /// SHA-256 in hexadecimal of all that shapes an output, this program's version included.
-    pub fingerprint: String,
 }
 
 /// What `detect` will do.
@@ -156,32 +190,46 @@ impl BlurPlan {
     /// # Errors
     /// [`PlanError`] says which of them cannot be done.
     pub fn new(args: BlurArgs, env: &impl Fn(&str) -> Option<OsString>) -> Result<Self, PlanError> {
-        let lower = lower_layers(args.config, env)?;
+        let lower = lower_layers(args.config.clone(), env)?;
         let chosen = args.choices.clone().over(lower);
-        check_flags_fit(&args.choices, chosen.style.unwrap_or(StyleName::Veil))?;
-        let (settings, overlay_sha256) = settings(&chosen)?;
-        let on_no_face = chosen.on_no_face.unwrap_or(OnNoFace::Warn);
-        let keep_safe_metadata = chosen.keep_metadata == Some(KeepMetadata::Safe);
-        let inputs: Vec<Input> = args.inputs.iter().map(|p| Input::look(p)).collect();
-        let destination = destination(&args.output, &inputs)?;
+        let (inputs, from) = rerender::inputs(&args, &chosen)?;
+        if from.is_none() {
+            check_flags_fit(&args.choices, chosen.style.unwrap_or(StyleName::Veil))?;
+        }
+        let recipe = Recipe::new(&chosen)?;
+        let destination = destination(&args.output, &inputs, from.is_some())?;
+        if let Some(Input::Folder(photos)) = from.as_ref().and_then(|f| f.originals.as_ref()) {
+            check_roots(&args.output, &[Input::Folder(photos.clone())])?;
+        }
         let manner = Manner { json: chosen.json.unwrap_or(false), quiet: chosen.quiet.unwrap_or(false) };
         let unnamed = matches!(destination, Destination::Stdout) || matches!(inputs[..], [Input::Stdin]);
         if matches!(destination, Destination::Stdout) && manner.json || unnamed && args.journal.is_some() {
             return Err(PlanError::Stdout);
         }
+        let sidecar = chosen.sidecar.unwrap_or(false);
+        if sidecar && matches!(destination, Destination::Stdout) {
+            return Err(PlanError::NoPlaceForSidecar);
+        }
+        let overwrite = chosen.overwrite.unwrap_or(false);
+        if let Some(preview) = &args.preview {
+            preview::check_place(preview, args.dry_run, overwrite, &inputs, &args.output)?;
+        }
         Ok(Self {
-            fingerprint: fingerprint(&chosen, on_no_face, keep_safe_metadata, &overlay_sha256),
-            settings,
+            recipe,
             limits: limits(&chosen)?,
-            keep_safe_metadata,
-            on_no_face,
-            overwrite: chosen.overwrite.unwrap_or(false),
+            on_no_face: chosen.on_no_face.unwrap_or(OnNoFace::Warn),
+            overwrite,
             dry_run: args.dry_run,
             jobs: jobs(&chosen, &inputs)?,
             inputs,
+            from,
             destination,
+            sidecar,
+            preview: args.preview,
             journal: args.journal,
             manner,
+            hide_zones: chosen.hide_zone.unwrap_or_default(),
+            keep_zones: chosen.keep_zone.unwrap_or_default(),
         })
     }
 }
@@ -217,7 +265,7 @@ fn lower_layers(
 }
 
 /// A flag typed for another style would silently do nothing; in the lower layers it may wait for its style.
-fn check_flags_fit(typed: &Choices, style: StyleName) -> Result<(), PlanError> {
+pub(crate) fn check_flags_fit(typed: &Choices, style: StyleName) -> Result<(), PlanError> {
     let table = [
         ("cells", typed.cells.is_some(), StyleName::Pixelate, "pixelate"),
         ("sigma", typed.sigma.is_some(), StyleName::Blur, "blur"),
@@ -231,7 +279,7 @@ fn check_flags_fit(typed: &Choices, style: StyleName) -> Result<(), PlanError> {
 }
 
 /// The settings, and the overlay's SHA-256 if there is one.
-fn settings(chosen: &Choices) -> Result<(Settings, String), PlanError> {
+pub(crate) fn settings(chosen: &Choices) -> Result<(Settings, String), PlanError> {
     let (style, overlay_sha256) = style(chosen)?;
     let margin = chosen.margin.map(|m| in_range("margin", m, 1.0, 4.0, "1 to 4")).transpose()?;
     let feather = chosen.feather.unwrap_or(Settings::default().feather);
@@ -253,7 +301,7 @@ fn style(chosen: &Choices) -> Result<(Style, String), PlanError> {
     let style = match chosen.style.unwrap_or(StyleName::Veil) {
         StyleName::Veil => Style::Veil,
         StyleName::Pixelate => Style::Pixelate { cells: cells(chosen.cells.unwrap_or(4))? },
-        StyleName::Blur => Style::Blur { sigma: RelativeSigma::new(chosen.sigma.unwrap_or(0.25))? },
+        StyleName::Blur => Style::Blur { sigma: RelativeSigma::new(chosen.sigma.unwrap_or(SIGMA))? },
         StyleName::Solid => Style::Solid { rgb: chosen.color.unwrap_or(Rgb([0; 3])).0 },
         StyleName::Image => {
             let path = chosen.overlay.as_ref().ok_or(PlanError::NoOverlay)?;
@@ -270,7 +318,7 @@ fn cells(cells: u8) -> Result<u8, RedactError> {
     allowed.then_some(cells).ok_or(RedactError::Cells { cells, max: MOST_MOSAIC_CELLS })
 }
 
-fn level(chosen: &Choices) -> faceveil::Level {
+pub(crate) fn level(chosen: &Choices) -> faceveil::Level {
     match chosen.level {
         Some(Level::Fast) => faceveil::Level::Fast,
         Some(Level::Balanced) | None => faceveil::Level::Balanced,
@@ -278,7 +326,7 @@ fn level(chosen: &Choices) -> faceveil::Level {
     }
 }
 
-fn limits(chosen: &Choices) -> Result<Limits, PlanError> {
+pub(crate) fn limits(chosen: &Choices) -> Result<Limits, PlanError> {
     match chosen.max_pixels {
         None => Ok(Limits::default()),
         Some(0) => Err(PlanError::Number { flag: "max-pixels", value: 0.0, range: "at least 1" }),
@@ -287,7 +335,7 @@ fn limits(chosen: &Choices) -> Result<Limits, PlanError> {
 }
 
 /// Workers to start: no more than there are inputs, when that is known.
-fn jobs(chosen: &Choices, inputs: &[Input]) -> Result<usize, PlanError> {
+pub(crate) fn jobs(chosen: &Choices, inputs: &[Input]) -> Result<usize, PlanError> {
     let most = if inputs.iter().any(|i| i.root().is_some()) { usize::MAX } else { inputs.len().max(1) };
     let jobs = match chosen.jobs {
         Some(0) => return Err(PlanError::Number { flag: "jobs", value: 0.0, range: "at least 1" }),
@@ -297,7 +345,7 @@ fn jobs(chosen: &Choices, inputs: &[Input]) -> Result<usize, PlanError> {
     Ok(jobs.min(most))
 }
 
-fn in_range(
+pub(crate) fn in_range(
     flag: &'static str,
     value: f32,
     low: f32,
@@ -308,7 +356,8 @@ fn in_range(
     inside.then_some(value).ok_or(PlanError::Number { flag, value: f64::from(value), range })
 }
 
-fn destination(out: &Path, inputs: &[Input]) -> Result<Destination, PlanError> {
+/// `among`: whether outputs may land among the inputs, which are read before.
+fn destination(out: &Path, inputs: &[Input], among: bool) -> Result<Destination, PlanError> {
     let shown = || out.display().to_string();
     let has_stdin = inputs.iter().any(|i| matches!(i, Input::Stdin));
     let many = inputs.len() > 1 || inputs.iter().any(|i| i.root().is_some());
@@ -330,7 +379,9 @@ fn destination(out: &Path, inputs: &[Input]) -> Result<Destination, PlanError> {
     if !is_folder && (out.exists() || format.is_some()) {
         return Err(PlanError::NotAFolder(shown()));
     }
-    check_roots(out, inputs)?;
+    if !among {
+        check_roots(out, inputs)?;
+    }
     Ok(Destination::Folder(out.to_owned()))
 }
 
@@ -354,7 +405,12 @@ fn check_roots(out: &Path, inputs: &[Input]) -> Result<(), PlanError> {
 }
 
 /// Everything that shapes an output's bytes or whether there is one, hashed.
-fn fingerprint(chosen: &Choices, on_no_face: OnNoFace, keep_safe: bool, overlay_sha256: &str) -> String {
+pub(crate) fn fingerprint(
+    chosen: &Choices,
+    on_no_face: OnNoFace,
+    keep_safe: bool,
+    overlay_sha256: &str,
+) -> String {
     let style = chosen.style.unwrap_or(StyleName::Veil);
     let detail = match style {
         StyleName::Veil => String::new(),
@@ -364,13 +420,16 @@ fn fingerprint(chosen: &Choices, on_no_face: OnNoFace, keep_safe: bool, overlay_
         StyleName::Image => overlay_sha256.to_owned(),
     };
     let all = format!(
-        "{} level={:?} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe}",
+        "{} level={:?} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}",
         env!("CARGO_PKG_VERSION"),
         level(chosen),
         chosen.shape.unwrap_or(Shape::Ellipse),
         chosen.margin,
         chosen.feather,
         chosen.seed,
+        chosen.hide_zone,
+        chosen.keep_zone,
+        chosen.sidecar.unwrap_or(false),
     );
     hex(&Sha256::digest(all))
 }

@@ -35,11 +35,17 @@ struct Line<'a> {
     output: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_hex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sidecar: Option<String>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     faces: Option<Faces<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     regions: &'a [[f32; 4]],
+    #[serde(skip_serializing_if = "is_zero")]
+    visible: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +62,10 @@ struct Line<'a> {
 enum Faces<'a> {
     Count(usize),
     Each(&'a [FaceLine]),
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 fn is_nothing(ms: &Timings) -> bool {
@@ -97,6 +107,12 @@ impl Reporter {
         }
     }
 
+    /// Tells of something beside the photos that could not be done: the run is not a success.
+    pub fn fail(&mut self, words: &str) {
+        self.outcome.failed += 1;
+        self.say(words);
+    }
+
     /// Tells how it went as a whole.
     pub fn finish(self) -> ExitCode {
         if let Some(bar) = &self.bar {
@@ -122,6 +138,13 @@ impl Reporter {
             Status::DryRun if !self.manner.quiet => {
                 let faces = report.faces.unwrap_or(0);
                 Some(format!("{faces} {}, would go {}", plural(faces as u64, "face", "faces"), goes(report)))
+            }
+            Status::Ok if no_face && report.source.is_none() => {
+                Some("no face found; only its zones are hidden".to_owned())
+            }
+            Status::Ok if report.visible > 0 && !self.manner.quiet => {
+                let (n, what) = (report.visible, plural(report.visible as u64, "region", "regions"));
+                Some(format!("{n} {what} left visible, as asked"))
             }
             _ => None,
         }
@@ -157,9 +180,12 @@ fn json(report: &FileReport) -> String {
         input_hex,
         output,
         output_hex: output_hex.flatten(),
+        source: report.source.as_deref().map(|p| p.to_string_lossy().into_owned()),
+        sidecar: report.sidecar.as_deref().map(|p| p.to_string_lossy().into_owned()),
         status: report.status,
         faces: report.found.as_deref().map(Faces::Each).or_else(count),
         regions: &report.regions,
+        visible: report.visible,
         size: report.size,
         format: report.format,
         ms: report.ms,
@@ -180,7 +206,7 @@ fn plural(n: u64, one: &'static str, many: &'static str) -> &'static str {
 }
 
 fn summary(outcome: &Outcome) -> String {
-    let Outcome { done, no_face, resumed, dry, failed, skipped, faces } = *outcome;
+    let Outcome { done, no_face, resumed, dry, failed, skipped, faces, visible } = *outcome;
     let verb = if dry > 0 { "would be done" } else { "done" };
     let mut text = format!(
         "{done} {} {verb}, {faces} {}",
@@ -188,6 +214,7 @@ fn summary(outcome: &Outcome) -> String {
         plural(faces, "face", "faces")
     );
     let rest = [
+        (visible, "left visible"),
         (no_face, "without a face"),
         (resumed, "by an earlier run"),
         (failed, "failed"),
@@ -197,6 +224,11 @@ fn summary(outcome: &Outcome) -> String {
         text.push_str(&format!(", {n} {what}"));
     }
     text
+}
+
+/// A line on standard error with the program's name before it. Nobody may be left to be told.
+pub fn complain(words: &str) {
+    let _ = writeln!(io::stderr(), "faceveil: {}", without_controls(words));
 }
 
 /// A file's name must not be able to steer the terminal.

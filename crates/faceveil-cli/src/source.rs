@@ -5,7 +5,6 @@ use std::io::{self, Read};
 
 use anyhow::{Context, bail, ensure};
 use faceveil_core::geom::RectF;
-use faceveil_core::redact::{Region, Shape};
 use faceveil_media::Limits;
 
 use crate::sniff::{self, Looks};
@@ -56,15 +55,6 @@ pub fn read_stdin(limits: &Limits) -> anyhow::Result<Vec<u8>> {
     ensure!(!bytes.is_empty(), "is empty");
     ensure!(bytes.len() as u64 <= limit, "has more bytes than the limit of {limit}");
     Ok(bytes)
-}
-
-/// The smallest rectangle around what is hidden, without the soft edge.
-pub fn bounds(region: &Region) -> RectF {
-    let of_shape = |shape: &Shape| match shape {
-        Shape::Ellipse(ellipse) => ellipse.bounds(),
-        Shape::Box(rect) => *rect,
-    };
-    region.shapes.iter().map(of_shape).reduce(|a, b| a.union(&b)).unwrap_or(region.frame)
 }
 
 /// Left, top, right, bottom.

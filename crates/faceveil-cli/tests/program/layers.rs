@@ -10,7 +10,7 @@ use faceveil_cli::choices::{Choices, config_file};
 use crate::sandbox::{Sandbox, jpeg, run};
 
 /// For each choice three values that are not its default: as flag, in the environment, in the file.
-const TABLE: [(&str, &str, &str, &str); 17] = [
+const TABLE: [(&str, &str, &str, &str); 20] = [
     ("level", "fast", "thorough", "\"balanced\""),
     ("style", "solid", "blur", "\"pixelate\""),
     ("cells", "2", "3", "4"),
@@ -20,10 +20,13 @@ const TABLE: [(&str, &str, &str, &str); 17] = [
     ("shape", "box", "ellipse", "\"box\""),
     ("margin", "1.1", "1.2", "1.3"),
     ("feather", "0.1", "0.2", "0.3"),
+    ("hide-zone", "1,2,3,4", "5%,0,5%,9;1,1,1,1", "[\"0,0,100%,20%\"]"),
+    ("keep-zone", "1,2,3,4", "5%,0,5%,9;1,1,1,1", "[\"0,0,100%,20%\"]"),
     ("seed", "1", "18446744073709551615", "3"),
     ("on-no-face", "copy", "fail", "\"warn\""),
     ("keep-metadata", "safe", "none", "\"safe\""),
     ("max-pixels", "10", "20", "30"),
+    ("sidecar", "true", "false", "true"),
     ("overwrite", "true", "false", "true"),
     ("jobs", "1", "2", "3"),
     ("quiet", "false", "true", "false"),
@@ -113,6 +116,7 @@ fn wrong_layers_are_wrong_usage() {
         ("level = 3", "wanted string or table"),
         ("color = \"red\"", "not six hexadecimal digits"),
         ("margin = 0.5", "--margin is 0.5, must be 1 to 4"),
+        ("hide-zone = [\"1,2,3\"]", "\"1,2,3\" is not X,Y,WIDTH,HEIGHT"),
         ("level", "TOML parse error"),
     ];
     for (text, words) in files {

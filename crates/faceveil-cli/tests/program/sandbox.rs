@@ -166,6 +166,18 @@ fn collect(folder: &Path, relative: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>
     }
 }
 
+/// A photo with one face, at about 178,65 to 270,177 of 512×512 pixels.
+pub fn portrait() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/sample.jpg");
+    fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A decoded picture.
+pub fn picture(bytes: &[u8]) -> faceveil_core::raster::Raster {
+    let limits = faceveil_media::Limits::default();
+    faceveil_media::decode(bytes, &limits).unwrap_or_else(|e| panic!("{e}")).raster
+}
+
 /// A picture without faces: RGB, a gradient with a little noise, different for each `seed`.
 pub fn scene(width: u32, height: u32, seed: u32) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
