@@ -169,6 +169,26 @@ def journals():
     yield "other", "just some notes\n"
 
 
+def sidecars():
+    digest = "ab" * 32
+    head = ('{"faceveil_sidecar": 1, "faceveil": "0.1.0", "source": {"path": "../in/a.jpg", "bytes": 12, "sha256": "%s"},\n'
+            '"result": {"format": "JPEG", "bytes": 3, "sha256": "%s"}, "size": [48, 40],\n'
+            '"models": [{"name": "yunet", "sha256": "%s"}],\n'
+            '"settings": {"level": "fast", "style": "veil", "shape": "ellipse", "margin": 1.45, "feather": 0.03,'
+            ' "keep_metadata": "none"},\n' % (digest, digest, digest))
+    face = '{"id": "f1", "box": [5, 6.5, 20, 30], "score": 0.9, "landmarks": null, "opinions": [[4, 6, 21, 30]]}'
+    ellipse = '{"outline": "ellipse", "centre": [12.5, 18], "half_axes": [10, 17.25], "angle": -12.5}'
+    box = '{"outline": "box", "corners": [1, 2, 30, 40]}'
+    region = '{"id": "r1", "origin": "detected", "face": "f1", "hidden": true, "feather": 0.5, "shapes": [%s]}' % ellipse
+    added = ('{"id": "r2", "origin": "added", "hidden": false, "note": "mine", "feather": 0, "shapes": [%s, %s]}'
+             % (box, ellipse))
+    yield "none.json", head + '"counts": {"faces": 0, "regions": 0}, "faces": [], "regions": []}\n'
+    yield "one.json", head + '"counts": {"faces": 1, "regions": 1},\n"faces": [%s],\n"regions": [%s]}\n' % (face, region)
+    yield "edited.json", head + ('"counts": {"faces": 1, "regions": 2},\n"faces": [%s],\n"regions": [%s,\n%s],\n'
+                                 '"previous": "%s"}\n' % (face, region, added, digest))
+    yield "other.json", '{"faceveil_sidecar": 2}\n'
+
+
 ANNOTATIONS = {
     "fddb.txt": "2002/08/11/big/img_591\n1\n123.5833 85.5495 1.265839 269.6934 161.7812  1\n"
                 "a/b\n2\n40 20 1.5707963 100 100 1\n44.5 27 -0.5 184 129 1\n",
@@ -192,4 +212,5 @@ if __name__ == "__main__":
     write("onnx", networks())
     write("config", CONFIG.items())
     write("journal", journals())
+    write("sidecar", sidecars())
     write("annotations", ANNOTATIONS.items())

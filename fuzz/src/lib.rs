@@ -11,7 +11,7 @@ use faceveil_data::truth::{fddb, voc, wider, yolo};
 
 pub use network::onnx;
 pub use photo::{decode, inspect};
-pub use program::{config, journal};
+pub use program::{config, journal, sidecar};
 pub use strip::{strip, stripped};
 
 /// A fuzz target.
@@ -26,13 +26,14 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
 ];
 

@@ -1,4 +1,4 @@
-//! The program's own files: its configuration and its journal.
+//! The program's own files: its configuration, its journal and its sidecars.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,6 +7,9 @@ use faceveil_cli::args::BlurArgs;
 use faceveil_cli::choices::Choices;
 use faceveil_cli::journal::{Journal, Known, Stamp};
 use faceveil_cli::plan::BlurPlan;
+use faceveil_cli::sidecar::Sidecar;
+use faceveil_core::raster::{Color, Raster, Samples};
+use faceveil_core::redact::{SeededNoise, Style, redact};
 
 /// A configuration gives choices or an error, and choices give a plan within its ranges or an error; the same
 /// words from the environment likewise.
@@ -38,7 +41,7 @@ pub fn config(bytes: &[u8]) {
     };
     if let Ok(plan) = BlurPlan::new(args, &|_: &str| None) {
         assert!(plan.jobs >= 1 && plan.limits.max_pixels >= 1, "{plan:?}");
-        assert_eq!(plan.fingerprint.len(), 64, "{}", plan.fingerprint);
+        assert_eq!(plan.recipe.fingerprint.len(), 64, "{}", plan.recipe.fingerprint);
         let shares = [choices.margin, choices.feather];
         assert!(shares.iter().flatten().all(|share| share.is_finite()), "{choices:?}");
     }
@@ -78,6 +81,23 @@ pub fn journal(bytes: &[u8]) {
     drop(journal);
     let again = Journal::open(&path).expect("what we wrote can be read");
     assert_eq!(again.look_up(&input, &stamp, &output, SETTINGS), Known::Done { faces: 3 });
+}
+
+/// A sidecar that is believed is written and read again as it was, names no face without a region, and its
+/// regions can be hidden.
+pub fn sidecar(bytes: &[u8]) {
+    let Ok(sidecar) = Sidecar::parse(bytes) else { return };
+    let json = sidecar.to_json().expect("what was read can be written");
+    let again = Sidecar::parse(&json).expect("what was written can be read");
+    assert_eq!(again.to_json().expect("what was read can be written"), json);
+    for face in &sidecar.faces {
+        assert!(sidecar.regions.iter().any(|r| r.face.as_ref() == Some(&face.id)), "{face:?}");
+    }
+    let [width, height] = sidecar.size.map(|side| side.min(64));
+    let samples = Samples::U8(vec![0; (width * height * 3) as usize]);
+    let mut raster = Raster::new(width, height, Color::Rgb, samples).expect("no side is 0");
+    let style = Style::Solid { rgb: [255; 3] };
+    redact(&mut raster, &sidecar.hidden(), &style, &mut SeededNoise::new(1)).expect("regions can be hidden");
 }
 
 fn content(path: &Path) -> Vec<u8> {

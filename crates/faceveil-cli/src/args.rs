@@ -175,7 +175,7 @@ pub struct VerifyArgs {
     /// Refuse photos of more pixels than this [default: 200000000]
     #[arg(long, value_name = "N")]
     pub max_pixels: Option<u64>,
-    /// Pairs worked on at once [default: one a core]
+    /// Pairs worked on at once, each of which takes about 60 bytes of memory a pixel [default: one a core]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<u16>,
     /// Print nothing but what was found, and what could not be checked

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use faceveil_cli::choices::Choices;
 use faceveil_cli::plan::hex;
+use faceveil_cli::sidecar::Sidecar;
 use sha2::{Digest, Sha256};
 
 /// Commands of the README that are not run here, and why.
@@ -206,6 +207,37 @@ fn the_example_configuration_has_every_choice() {
     assert_eq!(Choices::from_toml(&text), Ok(Choices::default()), "as it is, it chooses nothing");
     Choices::from_toml(&uncommented).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(keys, Choices::names().into_iter().collect());
+}
+
+#[test]
+fn the_sidecar_shown_is_one() {
+    let page = read(repository().join("docs/sidecar.md"));
+    let [example] = &blocks_of(&page, "json")[..] else { panic!("one block of JSON") };
+    let sidecar = Sidecar::parse(example.join("\n").as_bytes()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(sidecar.hidden().len(), 1);
+    // Whatever the example has is explained.
+    let value: serde_json::Value = serde_json::from_str(&example.join("\n")).unwrap();
+    let mut names = BTreeSet::new();
+    field_names(&value, &mut names);
+    let explained = prose(&page);
+    let missing: Vec<_> = names.iter().filter(|n| !is_explained(&explained, n)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(names.len() > 30, "{names:?}");
+}
+
+fn is_explained(page: &str, name: &str) -> bool {
+    [format!("`{name}`"), format!(".{name}`"), format!("`{name}.")].iter().any(|n| page.contains(n))
+}
+
+fn field_names(value: &serde_json::Value, names: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|v| field_names(v, names)),
+        serde_json::Value::Object(fields) => {
+            names.extend(fields.keys().cloned());
+            fields.values().for_each(|v| field_names(v, names));
+        }
+        _ => {}
+    }
 }
 
 #[test]

@@ -14,8 +14,8 @@ pub struct Case {
     /// For a shell.
     pub command: &'static str,
     pub code: i32,
-    /// A line of standard error, without the program's name before it; `…` stands for the name of the
-    /// temporary file.
+    /// A line of standard error, without the program's name before it; `…` stands for the rest, such as
+    /// the name of a temporary file.
     pub says: &'static str,
     /// The files in `out` afterwards.
     pub leaves: &'static [&'static str],
@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// What most cases are: one bad file, and nothing done.
-const BAD: Case = Case {
+pub const BAD: Case = Case {
     what: "",
     command: "faceveil blur in/x.jpg -o out/x.jpg",
     code: 1,
@@ -49,6 +49,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = contents();
     cases.extend(names());
     cases.extend(outputs());
+    cases.extend(crate::hostile_sidecars::cases());
     cases
 }
 

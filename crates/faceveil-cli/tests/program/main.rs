@@ -4,6 +4,8 @@ mod behaviour;
 #[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(target_os = "linux")]
+mod hostile_sidecars;
+#[cfg(target_os = "linux")]
 mod hostile_table;
 mod journal;
 mod layers;
