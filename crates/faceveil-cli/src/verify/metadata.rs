@@ -1,7 +1,9 @@
 //! Whether a result's file holds anything but a picture and its colours.
 
 use faceveil_core::raster::{Color, Raster, Samples};
-use faceveil_media::{DecodeError, EncodeOptions, Format, Part, Photo, encode, inspect};
+use faceveil_media::{
+    DecodeError, EncodeOptions, Format, Part, Photo, PngCoding, PngColour, Source, encode, inspect,
+};
 
 use super::Finding;
 
@@ -44,13 +46,14 @@ fn is_picture(format: Format, part: &Part, bytes: &[u8]) -> bool {
 /// The EXIF block of a file that we write with the photo's safe metadata.
 fn safe_block(photo: &Photo) -> Option<Vec<u8>> {
     let format = photo.source.format();
+    // The photo's own coding fits its own picture; the block is the same for any.
+    let coding = PngCoding { bit_depth: 8, palette: false, interlaced: false, colour: PngColour::default() };
     let small = Photo {
         raster: Raster::new(1, 1, Color::Gray, Samples::U8(vec![0])).ok()?,
         icc: None,
         safe: photo.safe.clone(),
-        source: photo.source.clone(),
+        source: Source::Png(coding),
     };
-    // The source's own coding may not fit one grey pixel; another format's block is the same but for its head.
     let options = EncodeOptions { format: Some(format), keep_safe_metadata: true };
     let bytes = encode(&small, &options).ok()?;
     let part = inspect(&bytes).ok()?.into_iter().find(|part| is_exif(format, part))?;
