@@ -3,7 +3,7 @@
 
 use faceveil_core::face::{Detector, Face};
 use faceveil_core::fusion::{join, logit};
-use faceveil_core::geom::{Point, Rect};
+use faceveil_core::geom::{Point, Rect, RectF};
 use faceveil_core::nms;
 use faceveil_core::raster::{Raster, Samples};
 
@@ -19,8 +19,8 @@ use crate::view::{Backdrop, RgbImage, map_face};
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
 /// full size (for the small ones). It also bounds the memory of the networks.
 const VIEW_PIXELS: f64 = 0.5e6;
-/// Sides of a tile, pixels.
-const TILE: u32 = 704;
+/// Sides of a tile at most, pixels.
+const TILE: u32 = 1280;
 /// Pixels that neighbouring tiles share: a face at a seam is whole in one of them unless it is larger,
 /// and then the shrunk picture shows it.
 const OVERLAP: u32 = 160;
@@ -29,6 +29,8 @@ const OVERLAP: u32 = 160;
 const SEEN_SHRUNK: f32 = 32.0;
 /// Weakest opinions that the joining looks at.
 const WEAKEST: f32 = 0.04;
+/// Where YuNet's opinion on a tile is at least this strong, CenterFace is asked, too.
+const SUSPECT: f32 = 0.06;
 /// Faces of different views that overlap more than this are the same. High: where boxes of two views
 /// disagree, both are hidden.
 const SAME_BOX_IOU: f32 = 0.65;
@@ -155,13 +157,21 @@ impl Search {
         Ok(join(&opinions, self.settings.least))
     }
 
-    /// As [`Self::joined`]; most tiles of most photos show nothing that YuNet would take for a face.
+    /// As [`Self::joined`], but CenterFace sees only the part where YuNet suspects faces: on most tiles of most
+    /// photos there is none.
     fn tile_faces(&mut self, image: &RgbImage, looks: Looks) -> Result<Vec<Face>, DetectError> {
         let mut opinions = self.yunet_opinions(image, looks.yunet)?;
-        if opinions.iter().all(Vec::is_empty) && !opinions.is_empty() {
-            return Ok(Vec::new());
+        if opinions.is_empty() {
+            return self.joined(image, looks);
         }
-        opinions.extend(self.centerface_opinions(image, looks.centerface)?);
+        let suspects = opinions.iter().flatten().filter(|f| f.score >= SUSPECT);
+        let Some(part) = around(suspects, image.view().width(), image.view().height()) else {
+            return Ok(Vec::new());
+        };
+        let (left, top) = (part.left as f32, part.top as f32);
+        let place = |f: &Face| map_face(f, |p| Point { x: p.x + left, y: p.y + top });
+        let seen = self.centerface_opinions(&image.part(part), looks.centerface)?;
+        opinions.extend(seen.iter().map(|faces| faces.iter().map(place).collect()));
         Ok(join(&opinions, self.settings.least))
     }
 
@@ -235,6 +245,28 @@ fn is_transparent(raster: &Raster) -> bool {
         }
 }
 
+/// The part of a picture that holds the faces and as much around them as a detector needs to see.
+fn around<'f>(faces: impl Iterator<Item = &'f Face>, width: u32, height: u32) -> Option<Rect> {
+    /// Pixels around a face, beside its own size.
+    const SURROUNDINGS: f32 = 32.0;
+    let grown = faces.map(|f| {
+        let more = f.rect.width().max(f.rect.height()) + SURROUNDINGS;
+        RectF {
+            left: f.rect.left - more,
+            top: f.rect.top - more,
+            right: f.rect.right + more,
+            bottom: f.rect.bottom + more,
+        }
+    });
+    let all = grown.reduce(|a, b| RectF {
+        left: a.left.min(b.left),
+        top: a.top.min(b.top),
+        right: a.right.max(b.right),
+        bottom: a.bottom.max(b.bottom),
+    })?;
+    all.pixels(width, height)
+}
+
 /// Tiles that cover the picture and share at least [`OVERLAP`] pixels with their neighbours.
 fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
     spans(height).flat_map(move |(top, bottom)| {
@@ -244,7 +276,7 @@ fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
 
 fn spans(side: u32) -> impl Iterator<Item = (i32, i32)> {
     let count = if side <= TILE { 1 } else { 1 + (side - TILE).div_ceil(TILE - OVERLAP) };
-    let length = side.min(TILE);
+    let length = (side + (count - 1) * OVERLAP).div_ceil(count);
     (0..count).map(move |i| {
         let start =
             if count == 1 { 0 } else { u64::from(side - length) * u64::from(i) / u64::from(count - 1) };
@@ -258,7 +290,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_every_pixel_and_overlap() {
-        for side in [1, 703, 704, 705, 1248, 1249, 4000, 12_000] {
+        for side in [1, 1279, 1280, 1281, 2400, 2401, 4000, 12_000] {
             let all: Vec<_> = spans(side).collect();
             assert_eq!((all[0].0, all[all.len() - 1].1), (0, side as i32), "{side}");
             for pair in all.windows(2) {

@@ -56,6 +56,20 @@ impl RgbImage {
         Self { width, height, pixels }
     }
 
+    /// A copy of a part of the picture.
+    ///
+    /// # Panics
+    /// If the part reaches outside or is empty.
+    pub fn part(&self, part: Rect) -> Self {
+        let (width, height) = ((part.right - part.left) as usize, (part.bottom - part.top) as usize);
+        let mut pixels = Vec::with_capacity(width * height * 3);
+        for y in part.top as usize..part.bottom as usize {
+            let start = (y * self.width as usize + part.left as usize) * 3;
+            pixels.extend_from_slice(&self.pixels[start..start + width * 3]);
+        }
+        Self { width: width as u32, height: height as u32, pixels }
+    }
+
     /// The whole of `raster`, shrunk to `width` × `height`.
     ///
     /// # Errors
@@ -101,19 +115,18 @@ impl RgbImage {
         let from = self.pixels.as_chunks::<3>().0;
         let (width, height) =
             if quarters % 2 == 1 { (self.height, self.width) } else { (self.width, self.height) };
-        let mut pixels = Vec::with_capacity(self.pixels.len());
+        let mut pixels = Vec::with_capacity(from.len());
         for y in 0..height as usize {
-            for x in 0..width as usize {
-                let (sx, sy) = match quarters % 4 {
-                    0 => (x, y),
-                    1 => (y, h - 1 - x),
-                    2 => (w - 1 - x, h - 1 - y),
-                    _ => (w - 1 - y, x),
-                };
-                pixels.extend_from_slice(&from[sy * w + sx]);
-            }
+            // Where a row starts in the picture, and how far its pixels lie apart.
+            let (start, step) = match quarters % 4 {
+                0 => (y * w, 1),
+                1 => ((h - 1) * w + y, -(w as isize)),
+                2 => ((h - 1 - y) * w + w - 1, -1),
+                _ => (w - 1 - y, w as isize),
+            };
+            pixels.extend((0..width as isize).map(|x| from[(start as isize + x * step) as usize]));
         }
-        Self { width, height, pixels }
+        Self { width, height, pixels: pixels.into_flattened() }
     }
 
     /// A face of [`Self::turned`]`(quarters)` in this picture's coordinates.

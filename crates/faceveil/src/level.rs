@@ -30,7 +30,7 @@ impl Level {
         match self {
             Self::Fast => SearchSettings {
                 view: Looks { yunet: &[1.0], centerface: &[0.5] },
-                turned_view: Looks { yunet: &[1.0], centerface: &[] },
+                turned_view: Looks { yunet: &[0.5], centerface: &[] },
                 tile: None,
                 least: -1.76,
                 convincing: 0.5,
@@ -48,7 +48,7 @@ impl Level {
                 view: Looks { yunet: &[0.5, 1.0], centerface: &[0.35, 0.5, 1.0] },
                 turned_view: Looks { yunet: &[0.5, 1.0], centerface: &[0.35, 0.5, 1.0] },
                 tile: Some(Looks { yunet: &[1.0], centerface: &[0.5, 1.0] }),
-                least: -3.1,
+                least: -3.0,
                 convincing: 1.5,
                 turned: 0.5,
             },
@@ -60,7 +60,7 @@ impl Level {
         match self {
             Self::Fast => 1.35,
             Self::Balanced => 1.35,
-            Self::Thorough => 1.45,
+            Self::Thorough => 1.33,
         }
     }
 

@@ -246,6 +246,12 @@ impl SumWeights {
         let offset = f32::from(output.zero) - (zero(a) + zero(b)) / output.step;
         Self { a: a.step / output.step, b: b.step / output.step, offset }
     }
+
+    /// Factors of both summands and the offset.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn parts(&self) -> (f32, f32, f32) {
+        (self.a, self.b, self.offset)
+    }
 }
 
 /// The input of one output row of a 3×3 convolution.

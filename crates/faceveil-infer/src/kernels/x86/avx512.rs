@@ -2,12 +2,13 @@
 
 use std::arch::x86_64::{
     __m128i, __m256i, __m512, __m512i, _mm_loadl_epi64, _mm_loadu_si128, _mm_storel_epi64, _mm_storeu_si128,
-    _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi16,
-    _mm512_cvtepu8_epi32, _mm512_cvtps_epi32, _mm512_cvtusepi16_epi8, _mm512_cvtusepi32_epi8,
-    _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_epi8,
-    _mm512_maskz_loadu_epi8, _mm512_max_epi16, _mm512_max_epi32, _mm512_mul_ps, _mm512_packs_epi32,
-    _mm512_packus_epi16, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi8,
-    _mm512_unpackhi_epi16, _mm512_unpacklo_epi8, _mm512_unpacklo_epi16,
+    _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_ps, _mm512_alignr_epi64, _mm512_cvtepi32_ps,
+    _mm512_cvtepu8_epi16, _mm512_cvtepu8_epi32, _mm512_cvtps_epi32, _mm512_cvtusepi16_epi8,
+    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_max_epi16, _mm512_max_epi32, _mm512_mul_ps,
+    _mm512_packs_epi32, _mm512_packus_epi16, _mm512_permutexvar_epi32, _mm512_set1_epi32, _mm512_setr_epi32,
+    _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi8, _mm512_unpackhi_epi16,
+    _mm512_unpacklo_epi8, _mm512_unpacklo_epi16,
 };
 
 use super::Avx2;
@@ -53,8 +54,9 @@ impl Avx512 {
         // SAFETY: `self` exists only where the instructions do.
         unsafe {
             match (rows.stride, weights.flat()) {
-                (1, Some(flat)) => flat_row(rows, weights.channels(), flat, out),
-                (1, None) => dense_row(rows, weights, out),
+                (1, Some(flat)) if weights.channels() == 16 => flat_row::<2, 4>(rows, flat, out),
+                (1, Some(flat)) if weights.channels() == 32 => flat_row::<4, 8>(rows, flat, out),
+                (1, _) => dense_row(rows, weights, out),
                 _ => strided_row(rows, weights, out),
             }
         }
@@ -147,6 +149,20 @@ fn tile<const R: usize, const P: usize, const V: usize>(
             }
         }
     }
+    if let (1, 16, None) = (V, n, residual) {
+        // Pixels of 16 channels follow each other: four of them fill a vector.
+        let mut out = out.chunks_exact_mut(64);
+        let mut p = 0;
+        for out in out.by_ref() {
+            let four = [sums[p][0], sums[p + 1][0], sums[p + 2][0], sums[p + 3][0]];
+            finish_pixels(four, &last[0], out);
+            p += 4;
+        }
+        for (sums, out) in sums[p..].iter().zip(out.into_remainder().chunks_exact_mut(16)) {
+            finish(*sums, last, None, out);
+        }
+        return;
+    }
     for (p, sums) in sums.into_iter().enumerate() {
         let place = p * n + panel.at..p * n + panel.at + panel.width;
         let residual = match residual {
@@ -175,6 +191,21 @@ fn finish<const V: usize>(sums: [__m512i; V], last: &[Last; V], residual: Option
         ints[v] = _mm512_cvtps_epi32(value);
     }
     store(ints, out);
+}
+
+/// From the sums of four pixels of 16 channels to their 64 bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn finish_pixels(sums: [__m512i; 4], last: &Last, out: &mut [u8]) {
+    let factor = load_floats(&last.factor);
+    let mut ints = sums;
+    for p in 0..4 {
+        ints[p] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[p]), factor));
+    }
+    let (low, high) = (_mm512_packs_epi32(ints[0], ints[1]), _mm512_packs_epi32(ints[2], ints[3]));
+    // Each 128 bits hold four channels of all pixels: gather each pixel's.
+    let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    store_some(_mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)), out, 64);
 }
 
 /// 8-bit values as 32-bit ones, in the order of the sums.
@@ -256,16 +287,36 @@ fn add_column(sums: &mut [__m512i; 4], column: &[__m512i; 4], block: &Depth64, t
     }
 }
 
-/// Few channels, stride 1: a vector holds several pixels.
+/// 16 or 32 channels, stride 1: a vector holds several pixels. The next column is `S1` times 8 bytes further, the
+/// one after it `S2` times.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn flat_row(rows: Rows<'_>, channels: usize, block: &Depth64, out: &mut [u8]) {
+fn flat_row<const S1: i32, const S2: i32>(rows: Rows<'_>, block: &Depth64, out: &mut [u8]) {
+    let len = rows.rows[0].len().min(rows.rows[1].len()).min(rows.rows[2].len());
+    let mut first = interleaved(rows.rows, 0, len.min(64));
     for (i, out) in out.chunks_mut(64).enumerate() {
+        let at = (i * 64 + 64).min(len);
+        let next = interleaved(rows.rows, at, (len - at).min(64));
         let mut sums = biases(block);
-        for t in 0..3 {
-            add_column(&mut sums, &interleaved(rows.rows, i * 64 + t * channels, out.len()), block, t);
-        }
+        add_column(&mut sums, &first, block, 0);
+        add_column(&mut sums, &shifted::<S1>(&first, &next), block, 1);
+        add_column(&mut sums, &shifted::<S2>(&first, &next), block, 2);
         finish_some(sums, block, out);
+        first = next;
     }
+}
+
+/// What lies `S` times 8 bytes further in vectors that follow each other.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn shifted<const S: i32>(first: &[__m512i; 4], next: &[__m512i; 4]) -> [__m512i; 4] {
+    if S == 8 {
+        return *next;
+    }
+    let mut column = *first;
+    for v in 0..4 {
+        column[v] = _mm512_alignr_epi64::<S>(next[v], first[v]);
+    }
+    column
 }
 
 /// Stride 1: each column of the input goes to the sums of three pixels while it is in registers.
