@@ -34,8 +34,8 @@ pub use error::{DecodeError, EncodeError};
 pub use format::Format;
 pub use inspect::{Part, inspect};
 pub use photo::{
-    EncodeOptions, JpegCoding, JpegComponent, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source,
-    WebPCoding,
+    EncodeOptions, Encoded, JpegCoding, JpegComponent, JpegOutcome, Limits, Photo, PngCoding, PngColour,
+    Reencoded, SafeMetadata, Source, WebPCoding,
 };
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,22 +57,33 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
     Ok(photo)
 }
 
-/// Encodes a photo afresh from its samples.
+/// Encodes a photo: the bytes of [`encode_photo`].
 ///
-/// A JPEG source stays at its own quantisation tables, sampling and progressive mode when written
-/// as JPEG. PNG and WebP are lossless: a WebP that came in lossy usually grows several times. Into
-/// another format, JPEG is written at quality 92 without chroma subsampling, opacity is composited
-/// on white, 16 bits become 8 for JPEG and WebP, and CMYK becomes RGB for PNG and WebP.
+/// # Errors
+/// As [`encode_photo`].
+pub fn encode(photo: &Photo, options: &EncodeOptions) -> Result<Vec<u8>, EncodeError> {
+    Ok(encode_photo(photo, options)?.bytes)
+}
+
+/// Encodes a photo.
+///
+/// A JPEG source that is written as JPEG keeps the coefficients of all units (MCU) whose pixels are
+/// what was decoded; the others are encoded from their pixels with the source's tables and sampling.
+/// Where that cannot be ([`Reencoded`]), and into another format, the whole picture is encoded from
+/// its samples: JPEG from JPEG with the same tables, sampling and mode as far as the encoder has
+/// them, JPEG from others at quality 92 without chroma subsampling. Opacity is then composited on
+/// white, 16 bits become 8 for JPEG and WebP, and CMYK becomes RGB for PNG and WebP. PNG and WebP are
+/// lossless: a WebP that came in lossy usually grows several times.
 ///
 /// # Errors
 /// [`EncodeError`] if the picture is too large for the format, or an encoder fails.
-pub fn encode(photo: &Photo, options: &EncodeOptions) -> Result<Vec<u8>, EncodeError> {
+pub fn encode_photo(photo: &Photo, options: &EncodeOptions) -> Result<Encoded, EncodeError> {
     let format = options.format.unwrap_or_else(|| photo.source.format());
     let exif = if options.keep_safe_metadata { exif::write(&photo.safe) } else { None };
     let write = || match format {
-        Format::Jpeg => jpeg::encode(photo, exif.as_deref()),
-        Format::Png => png::encode(photo, exif.as_deref()),
-        Format::WebP => webp::encode(photo, exif.as_deref()),
+        Format::Jpeg => jpeg::encode(photo, exif.as_deref()).map(|(bytes, jpeg)| Encoded { bytes, jpeg }),
+        Format::Png => png::encode(photo, exif.as_deref()).map(|bytes| Encoded { bytes, jpeg: None }),
+        Format::WebP => webp::encode(photo, exif.as_deref()).map(|bytes| Encoded { bytes, jpeg: None }),
     };
     catch_unwind(AssertUnwindSafe(write)).unwrap_or(Err(EncodeError::Panicked { format }))
 }

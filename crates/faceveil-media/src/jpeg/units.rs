@@ -1,0 +1,277 @@
+//! The coefficients of a picture in little memory, row of units by row of units.
+//!
+//! Each row is a list of tokens: what a sequential scan would hold (T.81 section F.1.2), but for the
+//! codes, in one form only, so that nothing but the coefficients is in it. A row stands for itself:
+//! its DC differences begin at 0.
+
+use crate::jpeg::bit_writer::magnitude;
+use crate::jpeg::block::Block;
+use crate::jpeg::header::Frame;
+
+/// Bytes that can be read behind a list of tokens.
+const SLACK: usize = 3;
+
+/// Symbols with their bits: a byte for the symbol, then 0 to 2 for the bits, the low ones first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tokens {
+    bytes: Vec<u8>,
+    end: usize,
+}
+
+impl Tokens {
+    /// `bits` are `size` bits, at most 16. The reader must know `size` from the symbol.
+    #[inline]
+    pub fn push(&mut self, symbol: u8, bits: u32, size: u32) {
+        if self.bytes.len() < self.end + 1 + SLACK {
+            self.bytes.resize((self.bytes.len() * 3 / 2).max(256), 0);
+        }
+        let token = (u32::from(symbol) | bits << 8).to_le_bytes();
+        self.bytes[self.end..self.end + 4].copy_from_slice(&token);
+        self.end += 1 + size.div_ceil(8) as usize;
+    }
+
+    /// The tokens so far in memory of their own; the list is empty again.
+    fn take(&mut self) -> Box<[u8]> {
+        let mut bytes = Vec::with_capacity(self.end + SLACK);
+        bytes.extend_from_slice(&self.bytes[..self.end]);
+        bytes.resize(self.end + SLACK, 0);
+        self.end = 0;
+        bytes.into_boxed_slice()
+    }
+
+    /// How many bytes there are to read.
+    pub fn len(&self) -> usize {
+        self.end
+    }
+
+    pub fn reader(&self) -> TokenReader<'_> {
+        TokenReader { bytes: &self.bytes, at: 0 }
+    }
+}
+
+/// Reads [`Tokens`]; behind their end, zeros.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TokenReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl TokenReader<'_> {
+    /// The next symbol, its bits and their number, which `size` tells from the symbol.
+    #[inline]
+    pub fn next(&mut self, size: impl Fn(u8) -> u32) -> (u8, u32, u32) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let token = u32::from_le_bytes(rest.first_chunk().copied().unwrap_or_default());
+        let symbol = token as u8;
+        let size = size(symbol);
+        self.at += 1 + size.div_ceil(8) as usize;
+        (symbol, token >> 8 & ((1 << size) - 1), size)
+    }
+
+    /// Where the next token begins.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+}
+
+/// Bits that follow a symbol of a DC difference.
+#[inline]
+pub(super) fn dc_size(symbol: u8) -> u32 {
+    u32::from(symbol & 15)
+}
+
+/// Bits that follow a symbol of an AC coefficient of a sequential scan.
+#[inline]
+pub(super) fn ac_size(symbol: u8) -> u32 {
+    u32::from(symbol & 15)
+}
+
+/// The number that `size` bits stand for, T.81 table F.1.
+#[inline]
+pub(super) fn value(bits: u32, size: u32) -> i32 {
+    let bits = bits as i32;
+    if size > 0 && bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits }
+}
+
+/// A block of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub component: usize,
+    /// Which of the component's blocks in the unit, from the left and from the top.
+    pub dx: usize,
+    pub dy: usize,
+}
+
+/// How a frame is made of units (MCU) and those of blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Units a row.
+    pub across: usize,
+    /// Rows of units.
+    pub down: usize,
+    /// The blocks of a unit in the order of a scan of all components.
+    pub slots: Vec<Slot>,
+    /// By component: sampling factors, then blocks with picture in them, across and down.
+    pub components: Vec<([usize; 2], [usize; 2])>,
+}
+
+impl Layout {
+    pub fn new(frame: &Frame) -> Self {
+        let (across, down) = frame.units();
+        let mut slots = Vec::new();
+        let mut components = Vec::new();
+        for (component, c) in frame.components.iter().enumerate() {
+            let (h, v) = (usize::from(c.horizontal), usize::from(c.vertical));
+            slots.extend((0..h * v).map(|i| Slot { component, dx: i % h, dy: i / h }));
+            let (real_across, real_down) = frame.blocks(component);
+            components.push(([h, v], [real_across as usize, real_down as usize]));
+        }
+        Self { across: across as usize, down: down as usize, slots, components }
+    }
+
+    /// Whether the block holds picture, rather than only filling the unit up.
+    #[inline]
+    pub fn is_real(&self, slot: Slot, x: usize, y: usize) -> bool {
+        let ([h, v], [across, down]) = self.components[slot.component];
+        x * h + slot.dx < across && y * v + slot.dy < down
+    }
+
+    /// Where the block stands among those of its unit.
+    pub fn slot(&self, component: usize, dx: usize, dy: usize) -> usize {
+        let before: usize = self.components[..component].iter().map(|([h, v], _)| h * v).sum();
+        before + dy * self.components[component].0[0] + dx
+    }
+}
+
+/// A row of units.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    tokens: Box<[u8]>,
+    /// By component, the last DC coefficient.
+    pub last: [i16; 4],
+}
+
+impl Row {
+    /// The tokens, unit by unit and slot by slot.
+    pub fn reader(&self) -> TokenReader<'_> {
+        TokenReader { bytes: &self.tokens, at: 0 }
+    }
+
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor { tokens: self.reader(), previous: [0; 4] }
+    }
+}
+
+/// A whole picture.
+#[derive(Clone, Debug)]
+pub(super) struct Units {
+    pub layout: Layout,
+    pub rows: Vec<Row>,
+}
+
+/// Takes a row's blocks back out of its tokens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a> {
+    tokens: TokenReader<'a>,
+    previous: [i32; 4],
+}
+
+impl Cursor<'_> {
+    /// The next unit's blocks, in the order of the slots.
+    pub fn unit(&mut self, slots: &[Slot], blocks: &mut [Block]) {
+        for (slot, block) in slots.iter().zip(blocks) {
+            *block = [0; 64];
+            let (_, bits, size) = self.tokens.next(dc_size);
+            let previous = &mut self.previous[slot.component];
+            *previous += value(bits, size);
+            block[0] = *previous as i16;
+            let mut k = 1;
+            while k < 64 {
+                let (symbol, bits, size) = self.tokens.next(ac_size);
+                if symbol == 0 {
+                    break;
+                }
+                k += usize::from(symbol >> 4);
+                if let (true, Some(to)) = (size > 0, block.get_mut(k)) {
+                    *to = value(bits, size) as i16;
+                }
+                k += 1;
+            }
+        }
+    }
+}
+
+/// Writes units, in order, into the tokens of one row after another.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    pub tokens: Tokens,
+    previous: [i32; 4],
+    /// A coefficient was larger than those of pictures of 8 bits can be.
+    pub out_of_range: bool,
+}
+
+/// DC coefficients of 8-bit samples are 8 × (mean - 128) at the finest step; some encoders overshoot.
+const DC_RANGE: std::ops::RangeInclusive<i32> = -2048..=2047;
+/// Bits of an AC coefficient at most.
+const AC_BITS: u32 = 10;
+
+impl Recorder {
+    /// A DC coefficient, which begins a block.
+    #[inline]
+    pub fn dc(&mut self, component: usize, dc: i32) {
+        self.out_of_range |= !DC_RANGE.contains(&dc);
+        let dc = dc.clamp(*DC_RANGE.start(), *DC_RANGE.end());
+        let (bits, size) = magnitude(dc - self.previous[component]);
+        self.previous[component] = dc;
+        self.tokens.push(size as u8, bits, size);
+    }
+
+    /// A symbol of an AC coefficient.
+    #[inline]
+    pub fn ac(&mut self, symbol: u8, bits: u32) {
+        let size = ac_size(symbol);
+        self.out_of_range |= size > AC_BITS;
+        self.tokens.push(symbol, bits, size);
+    }
+
+    /// A block without picture: the same as the last one's mean, which costs the least.
+    pub fn filler(&mut self) {
+        self.tokens.push(0, 0, 0);
+        self.tokens.push(0, 0, 0);
+    }
+
+    pub fn block(&mut self, component: usize, block: &Block) {
+        self.dc(component, block[0].into());
+        let mut run = 0;
+        for (i, eight) in block.chunks_exact(8).enumerate() {
+            if eight.iter().all(|&v| v == 0) {
+                run += if i == 0 { 7 } else { 8 };
+                continue;
+            }
+            for &value in &eight[usize::from(i == 0)..] {
+                if value == 0 {
+                    run += 1;
+                    continue;
+                }
+                while run > 15 {
+                    self.ac(0xF0, 0);
+                    run -= 16;
+                }
+                let (bits, size) = magnitude(value.into());
+                // 16 bits would make another symbol of it.
+                self.ac(run << 4 | size.min(15) as u8, bits & 0x7FFF);
+                run = 0;
+            }
+        }
+        if run > 0 {
+            self.ac(0, 0);
+        }
+    }
+
+    /// The row so far; the next one begins.
+    pub fn row(&mut self) -> Row {
+        let last = self.previous.map(|dc| dc as i16);
+        self.previous = [0; 4];
+        Row { tokens: self.tokens.take(), last }
+    }
+}
