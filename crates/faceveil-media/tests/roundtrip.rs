@@ -192,6 +192,11 @@ fn progressive_output_holds_the_same_picture() {
         for sampling in
             [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2]
         {
+            // The encoder subsamples all of CMYK but black, which we refuse to read.
+            let refused = [SamplingFactor::F_2_1, SamplingFactor::F_2_2].contains(&sampling);
+            if kind == ColorType::Cmyk && refused {
+                continue;
+            }
             for (width, height) in [(1, 1), (17, 9), (33, 50), (64, 48)] {
                 let mut file = Vec::new();
                 let mut encoder = Encoder::new(&mut file, 90);

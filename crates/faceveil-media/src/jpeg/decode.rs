@@ -19,6 +19,10 @@ use zune_jpeg::JpegDecoder;
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
     let parts = inspect(bytes)?;
     let header = header::read(bytes, &parts, limits)?;
+    if !header.frame.first_is_widest() {
+        let feature = "a first component of fewer samples a row than another";
+        return Err(DecodeError::UnsupportedFeature { format: Format::Jpeg, feature });
+    }
     let model = Model::of(&header);
     let (orientation, safe) = metadata(bytes, &parts);
     let stored = components(&header);

@@ -39,6 +39,11 @@ impl Frame {
         (max(|c| c.horizontal), max(|c| c.vertical))
     }
 
+    /// Whether no component has more samples a row than the first: the pixel decoder scrambles others.
+    pub fn first_is_widest(&self) -> bool {
+        self.components.first().is_some_and(|c| u32::from(c.horizontal) == self.max_sampling().0)
+    }
+
     /// Pixels of a unit of scans of several components (MCU), across and down.
     pub fn unit_size(&self) -> (u32, u32) {
         let (h, v) = self.max_sampling();

@@ -145,3 +145,7 @@ impl Kept {
         renewed.collect()
     }
 }
+
+#[cfg(test)]
+#[path = "original_tests.rs"]
+mod tests;
