@@ -53,22 +53,20 @@ impl Coefficients {
     pub fn units(self, frame: &Frame) -> (Units, bool) {
         let layout = units::Layout::new(frame);
         let mut recorder = Recorder::default();
-        let mut rows = Vec::new();
+        let mut unit = vec![[0; 64]; layout.slots.len()];
         // Each row's memory goes as soon as it is recorded.
         for (y, row) in self.rows.into_iter().enumerate() {
             for x in 0..layout.across {
-                for &slot in &layout.slots {
+                for (slot, block) in layout.slots.iter().zip(&mut unit) {
                     let own = &self.layout[slot.component];
                     let at = own.start + slot.dy * own.across + x * own.horizontal + slot.dx;
-                    if layout.is_real(slot, x, y) {
-                        recorder.block(slot.component, row.get(at).unwrap_or(&[0; 64]));
-                    } else {
-                        recorder.filler();
-                    }
+                    *block = row.get(at).copied().unwrap_or([0; 64]);
                 }
+                recorder.unit(&layout, (x, y), &unit);
             }
-            rows.push(recorder.row());
+            recorder.end_row();
         }
-        (Units { layout, rows }, !recorder.out_of_range)
+        let (rows, sound) = recorder.finish();
+        (Units { layout, rows }, sound)
     }
 }

@@ -70,7 +70,7 @@ fn beginning(model: Model) -> Vec<u8> {
 /// pixels, and misplaces blocks where scans of single components meet subsampling.
 fn rewritten(header: &Header, model: Model, components: &[JpegComponent]) -> Option<Vec<u8>> {
     let Header { frame, units, .. } = header;
-    let rows: Vec<&Row> = units.rows.iter().collect();
+    let rows: Vec<Row> = units.rows.iter().collect();
     let picture = Described { width: frame.width, height: frame.height, components };
     let sound = header.in_range.then(|| beginning(model))?;
     segments::sequential(sound, picture, &units.layout, &rows)

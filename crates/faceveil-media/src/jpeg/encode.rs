@@ -68,7 +68,7 @@ fn finished(beginning: Vec<u8>, plan: &Plan, sequential: &[u8]) -> Result<Option
     let components = components(&header);
     let picture =
         Described { width: header.frame.width, height: header.frame.height, components: &components };
-    let rows: Vec<&Row> = header.units.rows.iter().collect();
+    let rows: Vec<Row> = header.units.rows.iter().collect();
     let write = if plan.progressive { segments::progressive } else { segments::sequential };
     Ok(header.in_range.then(|| write(beginning, picture, &header.units.layout, &rows)).flatten())
 }

@@ -9,7 +9,7 @@ use crate::jpeg::block::{self, State};
 use crate::jpeg::coefficients::Coefficients;
 use crate::jpeg::header::Frame;
 use crate::jpeg::huffman::{Bits, Huffman};
-use crate::jpeg::units::{Layout, Recorder, Row, Units};
+use crate::jpeg::units::{Layout, Recorder, Units};
 
 /// Bytes after a scan's last block that are forgiven: some cameras pad.
 const MAX_PADDING: usize = 16;
@@ -89,8 +89,9 @@ impl ScanReader {
     /// those of a picture of 8 bits; else some are not as they were.
     pub fn finish(self) -> (Units, bool, bool) {
         match self.picture {
-            Picture::Recorded(r) => {
-                (Units { layout: r.layout, rows: r.rows }, true, !r.recorder.out_of_range)
+            Picture::Recorded(recording) => {
+                let (rows, sound) = recording.recorder.finish();
+                (Units { layout: recording.layout, rows }, true, sound)
             }
             Picture::Collected(coefficients) => {
                 let (units, sound) = coefficients.units(&self.frame);
@@ -182,12 +183,11 @@ fn tables<'a>(scan: &Scan, kind: Kind, dc: &'a TableSet, ac: &'a TableSet) -> Op
 struct Recording {
     layout: Layout,
     recorder: Recorder,
-    rows: Vec<Row>,
 }
 
 impl Recording {
     fn new(frame: &Frame) -> Self {
-        Self { layout: Layout::new(frame), recorder: Recorder::default(), rows: Vec::new() }
+        Self { layout: Layout::new(frame), recorder: Recorder::default() }
     }
 }
 
@@ -248,7 +248,7 @@ impl Interval<'_> {
                 }
             }
             if x + 1 == to.layout.across {
-                to.rows.push(to.recorder.row());
+                to.recorder.end_row();
             }
         }
         Ok(self.bits.position())

@@ -5,7 +5,7 @@ use crate::jpeg::fresh::{Fresh, divides};
 use crate::jpeg::model::Model;
 use crate::jpeg::segments::{self, Described};
 use crate::jpeg::touched::Fingerprints;
-use crate::jpeg::units::{Recorder, Row, Units};
+use crate::jpeg::units::{Recorder, Row, Rows, Units};
 use crate::{JpegCoding, JpegComponent, Reencoded};
 use faceveil_core::raster::{Color, Raster, Samples};
 use faceveil_core::redact::{Region, touched};
@@ -103,9 +103,10 @@ impl Original {
         };
         let mut fresh = kept.prints.changed(raster).ok_or(Reencoded::Picture)?;
         fresh.iter_mut().zip(&kept.marked).for_each(|(fresh, &marked)| *fresh |= marked);
-        let changed = kept.changed_rows(samples, &fresh);
-        let rows: Vec<&Row> =
-            changed.iter().zip(&kept.units.rows).map(|(c, r)| c.as_ref().unwrap_or(r)).collect();
+        let (renewed, which) = kept.renewed_rows(samples, &fresh);
+        let renewed: Vec<Row> = renewed.iter().collect();
+        let own = kept.units.rows.iter().zip(which);
+        let rows: Vec<Row> = own.map(|(row, n)| n.map_or(row, |n| renewed[n])).collect();
         let picture = Described { width: kept.size.0, height: kept.size.1, components: &coding.components };
         let file = segments::beginning(kept.model.adobe(), exif, profile(kept.model.color()));
         let write = if coding.progressive { segments::progressive } else { segments::sequential };
@@ -114,17 +115,17 @@ impl Original {
 }
 
 impl Kept {
-    /// The rows in which a unit is to be made anew.
-    fn changed_rows(&self, samples: &[u8], fresh: &[bool]) -> Vec<Option<Row>> {
+    /// The rows in which a unit is to be made anew, and by row of the picture which of them it is.
+    fn renewed_rows(&self, samples: &[u8], fresh: &[bool]) -> (Rows, Vec<Option<usize>>) {
         let layout = &self.units.layout;
-        let slots = layout.slots.len();
         let mut maker = Fresh::new(samples, self.size, self.model, layout, &self.components);
         let mut recorder = Recorder::default();
-        let mut blocks = vec![[0; 64]; slots];
-        let rows = fresh.chunks_exact(layout.across).zip(&self.units.rows).enumerate();
-        let renewed = rows.map(|(y, (fresh, row))| {
+        let mut blocks = vec![[0; 64]; layout.slots.len()];
+        let (mut which, mut count) = (Vec::new(), 0);
+        for (y, (fresh, row)) in fresh.chunks_exact(layout.across).zip(self.units.rows.iter()).enumerate() {
             if !fresh.contains(&true) {
-                return None;
+                which.push(None);
+                continue;
             }
             let mut cursor = row.cursor();
             for (x, &fresh) in fresh.iter().enumerate() {
@@ -132,17 +133,13 @@ impl Kept {
                 if fresh {
                     maker.unit(x, y, &mut blocks);
                 }
-                for (slot, block) in layout.slots.iter().zip(&blocks) {
-                    if layout.is_real(*slot, x, y) {
-                        recorder.block(slot.component, block);
-                    } else {
-                        recorder.filler();
-                    }
-                }
+                recorder.unit(layout, (x, y), &blocks);
             }
-            Some(recorder.row())
-        });
-        renewed.collect()
+            recorder.end_row();
+            which.push(Some(count));
+            count += 1;
+        }
+        (recorder.finish().0, which)
     }
 }
 

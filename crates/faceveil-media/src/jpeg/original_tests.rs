@@ -20,16 +20,19 @@ fn coefficients(file: &[u8]) -> Picture {
     let header = header::read(file, &inspect(file).unwrap(), &Limits::default()).unwrap();
     assert!(header.in_range);
     let layout = header.units.layout;
-    let mut units = Vec::new();
-    for row in &header.units.rows {
-        let mut cursor = row.cursor();
-        for _ in 0..layout.across {
-            let mut unit = vec![[0; 64]; layout.slots.len()];
-            cursor.unit(&layout.slots, &mut unit);
-            units.push(unit);
-        }
-    }
+    let units = header.units.rows.iter().flat_map(|row| blocks(row, &layout)).collect();
     Picture { layout, units }
+}
+
+/// The blocks of a row by unit and slot.
+fn blocks(row: Row, layout: &Layout) -> Vec<Vec<Block>> {
+    let mut cursor = row.cursor();
+    let mut unit = || {
+        let mut unit = vec![[0; 64]; layout.slots.len()];
+        cursor.unit(&layout.slots, &mut unit);
+        unit
+    };
+    (0..layout.across).map(|_| unit()).collect()
 }
 
 /// Slopes with a little noise, alike in all channels: no two units have the same.
@@ -262,7 +265,9 @@ fn turning_loses_nothing() {
             let frame = crate::jpeg::turn::upright_frame(&header.frame, there);
             let got = crate::jpeg::turn::upright(turned, &frame, back).unwrap();
             assert_eq!(got.layout, want.layout, "{} {orientation}", coding.case());
-            let tokens = |units: &Units| format!("{:?}", units.rows);
+            let tokens = |units: &Units| -> Vec<_> {
+                units.rows.iter().map(|row| blocks(row, &units.layout)).collect()
+            };
             assert!(tokens(&got) == tokens(&want), "{} {orientation}", coding.case());
         }
     }

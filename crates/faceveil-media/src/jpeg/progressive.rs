@@ -19,7 +19,7 @@ const CHROMA: [Part; 2] = [(1, 63, 0, 1), (1, 63, 1, 0)];
 
 impl ProgressiveScans {
     /// `None` for coefficients of more bits than the standard has.
-    pub fn new(layout: &Layout, rows: &[&Row]) -> Option<Self> {
+    pub fn new(layout: &Layout, rows: &[Row]) -> Option<Self> {
         let mut passes = plan(layout.components.len());
         let slots = layout.slots.len();
         let mut blocks = vec![([0; 64], 0u64); layout.across * slots];

@@ -46,7 +46,7 @@ pub(super) fn sequential(
     mut file: Vec<u8>,
     picture: Described,
     layout: &Layout,
-    rows: &[&Row],
+    rows: &[Row],
 ) -> Option<Vec<u8>> {
     let scan = SequentialScan::new(layout, rows)?;
     let wide = quantisation(&mut file, picture.components);
@@ -68,7 +68,7 @@ pub(super) fn progressive(
     mut file: Vec<u8>,
     picture: Described,
     layout: &Layout,
-    rows: &[&Row],
+    rows: &[Row],
 ) -> Option<Vec<u8>> {
     let scans = ProgressiveScans::new(layout, rows)?;
     quantisation(&mut file, picture.components);

@@ -21,7 +21,7 @@ pub(super) fn table(component: usize) -> usize {
 
 impl SequentialScan {
     /// `None` for a DC difference of more bits than the standard has.
-    pub fn new(layout: &Layout, rows: &[&Row]) -> Option<Self> {
+    pub fn new(layout: &Layout, rows: &[Row]) -> Option<Self> {
         let mut counts = Counts([[[0; 256]; 2]; 2]);
         replay(layout, rows, &mut counts)?;
         let codes = counts.0.map(|class| class.map(|counts| Code::new(&counts)));
@@ -68,7 +68,7 @@ impl Sink for Writer {
     }
 }
 
-fn replay<S: Sink>(layout: &Layout, rows: &[&Row], sink: &mut S) -> Option<()> {
+fn replay<S: Sink>(layout: &Layout, rows: &[Row], sink: &mut S) -> Option<()> {
     let mut carried = [0i16; 4];
     for row in rows {
         let mut tokens = row.reader();

@@ -5,7 +5,7 @@
 
 use crate::jpeg::block::Block;
 use crate::jpeg::header::{Frame, ZIGZAG};
-use crate::jpeg::units::{Layout, Recorder, Row, Units};
+use crate::jpeg::units::{Layout, Recorder, Row, Rows, Units};
 use crate::orientation::Orientation;
 
 /// The frame of the upright picture.
@@ -56,49 +56,49 @@ struct Turn {
 
 impl Turn {
     /// Stored rows, which stay rows.
-    fn lines(&self, units: &Units, to: &Layout, reversed: bool) -> Vec<Row> {
+    fn lines(&self, units: &Units, to: &Layout, reversed: bool) -> Rows {
         let slots = to.slots.len();
         let mut recorder = Recorder::default();
         let mut blocks = vec![[0; 64]; slots * to.across];
-        let turned = units.rows.iter().enumerate().map(|(y, row)| {
+        let mut upright = vec![[0; 64]; slots];
+        for (y, row) in units.rows.iter().enumerate() {
             let mut cursor = row.cursor();
             blocks.chunks_exact_mut(slots).for_each(|unit| cursor.unit(&units.layout.slots, unit));
             for x in 0..to.across {
                 let from = if reversed { to.across - 1 - x } else { x };
                 // Where rows are reversed, none is a filler, so the number of the row is of no matter.
-                self.record(&mut recorder, to, (x, y), &blocks[from * slots..(from + 1) * slots]);
+                self.unit(&blocks[from * slots..(from + 1) * slots], &mut upright);
+                recorder.unit(to, (x, y), &upright);
             }
-            recorder.row()
-        });
-        turned.collect()
+            recorder.end_row();
+        }
+        recorder.finish().0
     }
 
     /// Stored columns, which become rows: each stored row gives a unit to each of them.
-    fn columns(&self, units: &Units, to: &Layout, reversed: bool) -> Vec<Row> {
+    fn columns(&self, units: &Units, to: &Layout, reversed: bool) -> Rows {
         let mut recorder = Recorder::default();
         let mut cursors: Vec<_> = units.rows.iter().map(Row::cursor).collect();
         if reversed {
             cursors.reverse();
         }
         let mut blocks = vec![[0; 64]; to.slots.len()];
-        let turned = (0..to.down).map(|y| {
+        let mut upright = blocks.clone();
+        for y in 0..to.down {
             for (x, cursor) in cursors.iter_mut().enumerate() {
                 cursor.unit(&units.layout.slots, &mut blocks);
-                self.record(&mut recorder, to, (x, y), &blocks);
+                self.unit(&blocks, &mut upright);
+                recorder.unit(to, (x, y), &upright);
             }
-            recorder.row()
-        });
-        turned.collect()
+            recorder.end_row();
+        }
+        recorder.finish().0
     }
 
-    fn record(&self, recorder: &mut Recorder, to: &Layout, (x, y): (usize, usize), stored: &[Block]) {
-        for (slot, &from) in to.slots.iter().zip(&self.slots) {
-            if to.is_real(*slot, x, y) {
-                let block = self.map.map(|(k, sign)| stored[from][usize::from(k)] * sign);
-                recorder.block(slot.component, &block);
-            } else {
-                recorder.filler();
-            }
+    /// A stored unit's blocks in the order of the upright slots.
+    fn unit(&self, stored: &[Block], upright: &mut [Block]) {
+        for (&from, to) in self.slots.iter().zip(upright) {
+            *to = self.map.map(|(k, sign)| stored[from][usize::from(k)] * sign);
         }
     }
 }

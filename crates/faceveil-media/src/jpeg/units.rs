@@ -30,15 +30,6 @@ impl Tokens {
         self.end += 1 + size.div_ceil(8) as usize;
     }
 
-    /// The tokens so far in memory of their own; the list is empty again.
-    fn take(&mut self) -> Box<[u8]> {
-        let mut bytes = Vec::with_capacity(self.end + SLACK);
-        bytes.extend_from_slice(&self.bytes[..self.end]);
-        bytes.resize(self.end + SLACK, 0);
-        self.end = 0;
-        bytes.into_boxed_slice()
-    }
-
     /// How many bytes there are to read.
     pub fn len(&self) -> usize {
         self.end
@@ -143,21 +134,40 @@ impl Layout {
     }
 }
 
+/// Rows of units, in one piece of memory: many small ones would not go back to the system.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    bytes: Vec<u8>,
+    /// Where each row begins, and its last DC coefficients.
+    rows: Vec<(usize, [i16; 4])>,
+}
+
 /// A row of units.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    tokens: Box<[u8]>,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    /// From the row on.
+    bytes: &'a [u8],
     /// By component, the last DC coefficient.
     pub last: [i16; 4],
 }
 
-impl Row {
-    /// The tokens, unit by unit and slot by slot.
-    pub fn reader(&self) -> TokenReader<'_> {
-        TokenReader { bytes: &self.tokens, at: 0 }
+impl Rows {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
+        self.rows.iter().map(|&(start, last)| Row { bytes: &self.bytes[start..], last })
     }
 
-    pub fn cursor(&self) -> Cursor<'_> {
+    pub fn reverse(&mut self) {
+        self.rows.reverse();
+    }
+}
+
+impl<'a> Row<'a> {
+    /// The tokens, unit by unit and slot by slot; behind them, those of other rows.
+    pub fn reader(self) -> TokenReader<'a> {
+        TokenReader { bytes: self.bytes, at: 0 }
+    }
+
+    pub fn cursor(self) -> Cursor<'a> {
         Cursor { tokens: self.reader(), previous: [0; 4] }
     }
 }
@@ -166,7 +176,7 @@ impl Row {
 #[derive(Clone, Debug)]
 pub(super) struct Units {
     pub layout: Layout,
-    pub rows: Vec<Row>,
+    pub rows: Rows,
 }
 
 /// Takes a row's blocks back out of its tokens.
@@ -201,13 +211,14 @@ impl Cursor<'_> {
     }
 }
 
-/// Writes units, in order, into the tokens of one row after another.
+/// Writes units, in order, into one row after another.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
-    pub tokens: Tokens,
+    /// Of the row that is being written.
+    tokens: Tokens,
     previous: [i32; 4],
-    /// A coefficient was larger than those of pictures of 8 bits can be.
-    pub out_of_range: bool,
+    rows: Rows,
+    out_of_range: bool,
 }
 
 /// DC coefficients of 8-bit samples are 8 × (mean - 128) at the finest step; some encoders overshoot.
@@ -234,13 +245,13 @@ impl Recorder {
         self.tokens.push(symbol, bits, size);
     }
 
-    /// A block without picture: the same as the last one's mean, which costs the least.
+    /// A block without picture, which says: the same as the last one's mean, which costs the least.
     pub fn filler(&mut self) {
         self.tokens.push(0, 0, 0);
         self.tokens.push(0, 0, 0);
     }
 
-    pub fn block(&mut self, component: usize, block: &Block) {
+    fn block(&mut self, component: usize, block: &Block) {
         self.dc(component, block[0].into());
         let mut run = 0;
         for (i, eight) in block.chunks_exact(8).enumerate() {
@@ -268,10 +279,29 @@ impl Recorder {
         }
     }
 
-    /// The row so far; the next one begins.
-    pub fn row(&mut self) -> Row {
-        let last = self.previous.map(|dc| dc as i16);
+    /// The blocks of unit `(x, y)` in the order of the slots.
+    pub fn unit(&mut self, layout: &Layout, (x, y): (usize, usize), blocks: &[Block]) {
+        for (slot, block) in layout.slots.iter().zip(blocks) {
+            if layout.is_real(*slot, x, y) {
+                self.block(slot.component, block);
+            } else {
+                self.filler();
+            }
+        }
+    }
+
+    /// The row is whole; the next one begins.
+    pub fn end_row(&mut self) {
+        self.rows.rows.push((self.rows.bytes.len(), self.previous.map(|dc| dc as i16)));
+        self.rows.bytes.extend_from_slice(&self.tokens.bytes[..self.tokens.end]);
+        self.tokens.end = 0;
         self.previous = [0; 4];
-        Row { tokens: self.tokens.take(), last }
+    }
+
+    /// The rows, and whether all coefficients are those of a picture of 8 bits; else some are not as
+    /// they were given.
+    pub fn finish(mut self) -> (Rows, bool) {
+        self.rows.bytes.extend([0; SLACK]);
+        (self.rows, !self.out_of_range)
     }
 }
