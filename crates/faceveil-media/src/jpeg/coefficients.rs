@@ -2,7 +2,7 @@
 
 use crate::jpeg::block::Block;
 use crate::jpeg::header::Frame;
-use crate::jpeg::units::{self, Recorder, Units};
+use crate::jpeg::units::{self, Recorder, Sparse, Units};
 
 /// All blocks of a frame, by rows of units, so that a row can be let go once it is written.
 #[derive(Debug)]
@@ -53,14 +53,14 @@ impl Coefficients {
     pub fn units(self, frame: &Frame) -> (Units, bool) {
         let layout = units::Layout::new(frame);
         let mut recorder = Recorder::default();
-        let mut unit = vec![[0; 64]; layout.slots.len()];
+        let mut unit = vec![Sparse::EMPTY; layout.slots.len()];
         // Each row's memory goes as soon as it is recorded.
         for (y, row) in self.rows.into_iter().enumerate() {
             for x in 0..layout.across {
                 for (slot, block) in layout.slots.iter().zip(&mut unit) {
                     let own = &self.layout[slot.component];
                     let at = own.start + slot.dy * own.across + x * own.horizontal + slot.dx;
-                    *block = row.get(at).copied().unwrap_or([0; 64]);
+                    *block = row.get(at).map_or(Sparse::EMPTY, Sparse::from);
                 }
                 recorder.unit(&layout, (x, y), &unit);
             }

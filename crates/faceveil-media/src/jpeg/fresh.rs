@@ -4,7 +4,7 @@ use crate::JpegComponent;
 use crate::jpeg::block::Block;
 use crate::jpeg::header::ZIGZAG;
 use crate::jpeg::model::Model;
-use crate::jpeg::units::Layout;
+use crate::jpeg::units::{Layout, Sparse};
 
 /// Makes the units of one picture.
 pub(super) struct Fresh<'a> {
@@ -65,11 +65,11 @@ impl<'a> Fresh<'a> {
     }
 
     /// Unit `(x, y)`, block by block in the order of the slots.
-    pub fn unit(&mut self, x: usize, y: usize, blocks: &mut [Block]) {
+    pub fn unit(&mut self, x: usize, y: usize, blocks: &mut [Sparse]) {
         self.fill_planes(x, y);
         for (slot, block) in self.layout.slots.iter().zip(blocks) {
             let samples = self.block(slot.component, slot.dx, slot.dy);
-            *block = self.transform(&samples, &self.inverse_steps[slot.component]);
+            *block = Sparse::from(&self.transform(&samples, &self.inverse_steps[slot.component]));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::jpeg::fresh::{Fresh, divides};
 use crate::jpeg::model::Model;
 use crate::jpeg::segments::{self, Described};
 use crate::jpeg::touched::Fingerprints;
-use crate::jpeg::units::{Recorder, Row, Rows, Units};
+use crate::jpeg::units::{Recorder, Row, Rows, Sparse, Units};
 use crate::{JpegCoding, JpegComponent, Reencoded};
 use faceveil_core::raster::{Color, Raster, Samples};
 use faceveil_core::redact::{Region, touched};
@@ -120,7 +120,7 @@ impl Kept {
         let layout = &self.units.layout;
         let mut maker = Fresh::new(samples, self.size, self.model, layout, &self.components);
         let mut recorder = Recorder::default();
-        let mut blocks = vec![[0; 64]; layout.slots.len()];
+        let mut blocks = vec![Sparse::EMPTY; layout.slots.len()];
         let (mut which, mut count) = (Vec::new(), 0);
         for (y, (fresh, row)) in fresh.chunks_exact(layout.across).zip(self.units.rows.iter()).enumerate() {
             if !fresh.contains(&true) {

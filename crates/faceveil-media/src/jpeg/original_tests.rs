@@ -28,9 +28,9 @@ fn coefficients(file: &[u8]) -> Picture {
 fn blocks(row: Row, layout: &Layout) -> Vec<Vec<Block>> {
     let mut cursor = row.cursor();
     let mut unit = || {
-        let mut unit = vec![[0; 64]; layout.slots.len()];
+        let mut unit = vec![Sparse::EMPTY; layout.slots.len()];
         cursor.unit(&layout.slots, &mut unit);
-        unit
+        unit.iter().map(|sparse| sparse.block).collect()
     };
     (0..layout.across).map(|_| unit()).collect()
 }

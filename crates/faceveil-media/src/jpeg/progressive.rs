@@ -1,10 +1,9 @@
 //! Writes units as progressive scans, with the shortest codes.
 
 use crate::jpeg::bit_writer::{BitWriter, Code, magnitude};
-use crate::jpeg::block::Block;
 use crate::jpeg::segments::{huffman, scan_header};
 use crate::jpeg::sequential::{DC_BITS, table};
-use crate::jpeg::units::{Layout, Row, Tokens, dc_size};
+use crate::jpeg::units::{Layout, Row, Sparse, Tokens, dc_size, places};
 
 /// All scans of a picture.
 pub(super) struct ProgressiveScans(Vec<Pass>);
@@ -22,14 +21,10 @@ impl ProgressiveScans {
     pub fn new(layout: &Layout, rows: &[Row]) -> Option<Self> {
         let mut passes = plan(layout.components.len());
         let slots = layout.slots.len();
-        let mut blocks = vec![([0; 64], 0u64); layout.across * slots];
-        let mut unit = vec![[0; 64]; slots];
+        let mut blocks = vec![Sparse::EMPTY; layout.across * slots];
         for (y, row) in rows.iter().enumerate() {
             let mut cursor = row.cursor();
-            for to in blocks.chunks_exact_mut(slots) {
-                cursor.unit(&layout.slots, &mut unit);
-                to.iter_mut().zip(&unit).for_each(|(to, block)| *to = (*block, occupied(block)));
-            }
+            blocks.chunks_exact_mut(slots).for_each(|unit| cursor.unit(&layout.slots, unit));
             for pass in &mut passes {
                 match pass.components[..] {
                     [component] if pass.start > 0 => pass.ac_row(layout, component, y, &blocks),
@@ -60,13 +55,6 @@ fn plan(components: usize) -> Vec<Pass> {
     }
     passes.push(Pass::new(all(), (0, 0, 1, 0)));
     passes
-}
-
-/// A block with a bit for each coefficient that is not 0.
-type Occupied = (Block, u64);
-
-fn occupied(block: &Block) -> u64 {
-    block.iter().enumerate().fold(0, |bits, (k, &value)| bits | u64::from(value != 0) << k)
 }
 
 /// One scan, of coefficients `start..=end`.
@@ -118,9 +106,9 @@ impl Pass {
     }
 
     /// In the order of units, as a scan of several components has them (T.81 section G.1.2.1).
-    fn dc_row(&mut self, layout: &Layout, blocks: &[Occupied]) -> Option<()> {
+    fn dc_row(&mut self, layout: &Layout, blocks: &[Sparse]) -> Option<()> {
         for unit in blocks.chunks_exact(layout.slots.len()) {
-            for (slot, (block, _)) in layout.slots.iter().zip(unit) {
+            for (slot, Sparse { block, .. }) in layout.slots.iter().zip(unit) {
                 let value = i32::from(block[0]) >> self.low;
                 if self.high > 0 {
                     self.tokens.push(2, value as u32 & 1, 1);
@@ -141,7 +129,7 @@ impl Pass {
     }
 
     /// Row by row, only blocks that hold picture, as a scan of one component has them.
-    fn ac_row(&mut self, layout: &Layout, component: usize, y: usize, blocks: &[Occupied]) {
+    fn ac_row(&mut self, layout: &Layout, component: usize, y: usize, blocks: &[Sparse]) {
         let ([h, v], [across, down]) = layout.components[component];
         let slots = layout.slots.len();
         for dy in (0..v).filter(|dy| y * v + dy < down) {
@@ -155,20 +143,18 @@ impl Pass {
 
     /// The scan's coefficients of a block that are not 0 at its bit position: where, their size, and
     /// whether they are negative.
-    fn levels<'b>(&self, (block, bits): &'b Occupied) -> impl Iterator<Item = (usize, u32, bool)> + use<'b> {
+    fn levels<'b>(&self, of: &'b Sparse) -> impl Iterator<Item = (usize, u32, bool)> + use<'b> {
         let low = self.low;
-        let mut left = bits & (u64::MAX >> (63 - self.end)) & (u64::MAX << self.start);
-        let each = std::iter::from_fn(move || {
-            let k = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            let value = *block.get(k)?;
-            Some((k, u32::from(value.unsigned_abs()) >> low, value < 0))
+        let own = of.occupied & (u64::MAX >> (63 - self.end)) & (u64::MAX << self.start);
+        let each = places(own).map(move |k| {
+            let value = of.block[k];
+            (k, u32::from(value.unsigned_abs()) >> low, value < 0)
         });
         each.filter(|&(_, level, _)| level > 0)
     }
 
     /// T.81 section G.1.2.2.
-    fn ac_first(&mut self, block: &Occupied) {
+    fn ac_first(&mut self, block: &Sparse) {
         let mut next = self.start;
         for (k, level, negative) in self.levels(block) {
             self.end_run();
@@ -188,7 +174,7 @@ impl Pass {
 
     /// T.81 section G.1.2.3: new coefficients, and a correction bit for each old one that is passed
     /// over. Bits of old ones behind the last new one wait for the end of the run of blocks.
-    fn ac_refine(&mut self, block: &Occupied) {
+    fn ac_refine(&mut self, block: &Sparse) {
         let newest = self.levels(block).filter(|&(_, level, _)| level == 1).last().map_or(0, |(k, ..)| k);
         let (mut next, mut zeros) = (self.start, 0);
         let (mut corrections, mut count) = (0u64, 0);

@@ -3,9 +3,8 @@
 //! Mirroring a block negates its odd frequencies, transposing it transposes them (both follow from
 //! the cosines; jpegtran's transupp.c does the same).
 
-use crate::jpeg::block::Block;
 use crate::jpeg::header::{Frame, ZIGZAG};
-use crate::jpeg::units::{Layout, Recorder, Row, Rows, Units};
+use crate::jpeg::units::{Layout, Recorder, Row, Rows, Sparse, Units, places};
 use crate::orientation::Orientation;
 
 /// The frame of the upright picture.
@@ -48,7 +47,7 @@ pub(super) fn upright(units: Units, frame: &Frame, orientation: Orientation) -> 
 }
 
 struct Turn {
-    /// By zig-zag index of the upright block: where it comes from, and its sign.
+    /// By zig-zag index of the stored block: where it goes, and its sign.
     map: [(u8, i16); 64],
     /// By upright slot, the stored one.
     slots: Vec<usize>,
@@ -59,8 +58,8 @@ impl Turn {
     fn lines(&self, units: &Units, to: &Layout, reversed: bool) -> Rows {
         let slots = to.slots.len();
         let mut recorder = Recorder::default();
-        let mut blocks = vec![[0; 64]; slots * to.across];
-        let mut upright = vec![[0; 64]; slots];
+        let mut blocks = vec![Sparse::EMPTY; slots * to.across];
+        let mut upright = vec![Sparse::EMPTY; slots];
         for (y, row) in units.rows.iter().enumerate() {
             let mut cursor = row.cursor();
             blocks.chunks_exact_mut(slots).for_each(|unit| cursor.unit(&units.layout.slots, unit));
@@ -82,7 +81,7 @@ impl Turn {
         if reversed {
             cursors.reverse();
         }
-        let mut blocks = vec![[0; 64]; to.slots.len()];
+        let mut blocks = vec![Sparse::EMPTY; to.slots.len()];
         let mut upright = blocks.clone();
         for y in 0..to.down {
             for (x, cursor) in cursors.iter_mut().enumerate() {
@@ -95,10 +94,15 @@ impl Turn {
         recorder.finish().0
     }
 
-    /// A stored unit's blocks in the order of the upright slots.
-    fn unit(&self, stored: &[Block], upright: &mut [Block]) {
+    /// A stored unit's blocks, turned, in the order of the upright slots.
+    fn unit(&self, stored: &[Sparse], upright: &mut [Sparse]) {
         for (&from, to) in self.slots.iter().zip(upright) {
-            *to = self.map.map(|(k, sign)| stored[from][usize::from(k)] * sign);
+            let from = &stored[from];
+            to.clear();
+            for k in places(from.occupied) {
+                let (at, sign) = self.map[k];
+                to.set(at.into(), from.block[k] * sign);
+            }
         }
     }
 }
@@ -109,12 +113,10 @@ fn block_map(orientation: Orientation) -> [(u8, i16); 64] {
         zigzag_of[usize::from(natural)] = k as u8;
     }
     ZIGZAG.map(|natural| {
-        let (mut v, mut u) = (usize::from(natural) / 8, usize::from(natural) % 8);
-        if orientation.swaps_sides() {
-            (v, u) = (u, v);
-        }
+        let (v, u) = (usize::from(natural) / 8, usize::from(natural) % 8);
         let odd = (orientation.mirrors_columns() && u % 2 == 1) != (orientation.mirrors_rows() && v % 2 == 1);
-        (zigzag_of[v * 8 + u], if odd { -1 } else { 1 })
+        let to = if orientation.swaps_sides() { u * 8 + v } else { v * 8 + u };
+        (zigzag_of[to], if odd { -1 } else { 1 })
     })
 }
 

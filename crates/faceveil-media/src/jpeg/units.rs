@@ -84,6 +84,55 @@ pub(super) fn value(bits: u32, size: u32) -> i32 {
     if size > 0 && bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits }
 }
 
+/// A block with a bit for each coefficient that is not 0, the lowest for DC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sparse {
+    pub block: Block,
+    pub occupied: u64,
+}
+
+impl Sparse {
+    pub const EMPTY: Self = Self { block: [0; 64], occupied: 0 };
+
+    /// All coefficients become 0.
+    #[inline]
+    pub fn clear(&mut self) {
+        for k in places(self.occupied) {
+            self.block[k] = 0;
+        }
+        self.occupied = 0;
+    }
+
+    #[inline]
+    pub fn set(&mut self, k: usize, value: i16) {
+        self.block[k & 63] = value;
+        self.occupied |= u64::from(value != 0) << (k & 63);
+    }
+}
+
+impl From<&Block> for Sparse {
+    fn from(block: &Block) -> Self {
+        let mut occupied = 0;
+        for (i, eight) in block.chunks_exact(8).enumerate() {
+            if *eight != [0; 8] {
+                let bits = eight.iter().enumerate().map(|(j, &value)| u64::from(value != 0) << j);
+                occupied |= bits.sum::<u64>() << (8 * i);
+            }
+        }
+        Self { block: *block, occupied }
+    }
+}
+
+/// The numbers of the bits that are set, the lowest first.
+#[inline]
+pub(super) fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.checked_ilog2().map(|_| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
+}
+
 /// A block of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
@@ -188,13 +237,13 @@ pub(super) struct Cursor<'a> {
 
 impl Cursor<'_> {
     /// The next unit's blocks, in the order of the slots.
-    pub fn unit(&mut self, slots: &[Slot], blocks: &mut [Block]) {
+    pub fn unit(&mut self, slots: &[Slot], blocks: &mut [Sparse]) {
         for (slot, block) in slots.iter().zip(blocks) {
-            *block = [0; 64];
+            block.clear();
             let (_, bits, size) = self.tokens.next(dc_size);
             let previous = &mut self.previous[slot.component];
             *previous += value(bits, size);
-            block[0] = *previous as i16;
+            block.set(0, *previous as i16);
             let mut k = 1;
             while k < 64 {
                 let (symbol, bits, size) = self.tokens.next(ac_size);
@@ -202,8 +251,8 @@ impl Cursor<'_> {
                     break;
                 }
                 k += usize::from(symbol >> 4);
-                if let (true, Some(to)) = (size > 0, block.get_mut(k)) {
-                    *to = value(bits, size) as i16;
+                if size > 0 {
+                    block.set(k, value(bits, size) as i16);
                 }
                 k += 1;
             }
@@ -251,36 +300,27 @@ impl Recorder {
         self.tokens.push(0, 0, 0);
     }
 
-    fn block(&mut self, component: usize, block: &Block) {
+    fn block(&mut self, component: usize, Sparse { block, occupied }: &Sparse) {
         self.dc(component, block[0].into());
-        let mut run = 0;
-        for (i, eight) in block.chunks_exact(8).enumerate() {
-            if eight.iter().all(|&v| v == 0) {
-                run += if i == 0 { 7 } else { 8 };
-                continue;
+        let mut next = 1;
+        for k in places(occupied & !1) {
+            let mut zeros = k - next;
+            while zeros > 15 {
+                self.ac(0xF0, 0);
+                zeros -= 16;
             }
-            for &value in &eight[usize::from(i == 0)..] {
-                if value == 0 {
-                    run += 1;
-                    continue;
-                }
-                while run > 15 {
-                    self.ac(0xF0, 0);
-                    run -= 16;
-                }
-                let (bits, size) = magnitude(value.into());
-                // 16 bits would make another symbol of it.
-                self.ac(run << 4 | size.min(15) as u8, bits & 0x7FFF);
-                run = 0;
-            }
+            let (bits, size) = magnitude(block[k].into());
+            // 16 bits would make another symbol of it.
+            self.ac((zeros as u8) << 4 | size.min(15) as u8, bits & 0x7FFF);
+            next = k + 1;
         }
-        if run > 0 {
+        if next < 64 {
             self.ac(0, 0);
         }
     }
 
     /// The blocks of unit `(x, y)` in the order of the slots.
-    pub fn unit(&mut self, layout: &Layout, (x, y): (usize, usize), blocks: &[Block]) {
+    pub fn unit(&mut self, layout: &Layout, (x, y): (usize, usize), blocks: &[Sparse]) {
         for (slot, block) in layout.slots.iter().zip(blocks) {
             if layout.is_real(*slot, x, y) {
                 self.block(slot.component, block);
