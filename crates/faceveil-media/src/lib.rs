@@ -2,19 +2,20 @@
 //!
 //! [`decode`] looks at the content, never at the name, and either gives the whole picture or an
 //! error: a truncated or damaged file never becomes a half-grey picture. [`encode`] builds a new
-//! file from the samples, so nothing of the old file but its colour description can be in it.
+//! file from the samples and, for a JPEG, from the coefficients of what has not changed; nothing
+//! else of the old file but its colour description can be in it.
 //! [`inspect()`] lists what a file is made of. [`files`] reads and writes without surprises.
 //!
 //! This crate is not for video, for finding faces or for changing pixels.
 //!
 //! # Memory
 //! A decoded copy is `width * height * 3` bytes here. Beside the file itself, decoding holds at its
-//! peak 1 copy and the file's picture data for a JPEG in one scan; for a progressive JPEG or one in
-//! several scans `2 * f` copies of coefficients, then 1 of pixels (`f` is 1 for 4:4:4, 2/3 for
-//! 4:2:2, 1/2 for 4:2:0); for PNG 1 copy of its own samples, 2 if interlaced and of 16 bits; for
-//! WebP about 2.7. An EXIF orientation of 5 to 8 (sides swapped) holds 2 copies for a moment, the
-//! others none more. Encoding holds the new file, twice while it becomes progressive, and for WebP
-//! about 1.7 copies more.
+//! peak 1 copy, the file's picture data, and its coefficients in about three times the file's size for
+//! a JPEG in one scan; for a progressive JPEG or one in several scans `2 * f` copies of coefficients,
+//! then the same (`f` is 1 for 4:4:4, 2/3 for 4:2:2, 1/2 for 4:2:0); for PNG 1 copy of its own
+//! samples, 2 if interlaced and of 16 bits; for WebP about 2.7. An EXIF orientation of 5 to 8 (sides
+//! swapped) holds 2 copies for a moment, the others none more. Encoding holds the new file, a
+//! progressive one in about three times its size beside it, and for WebP about 1.7 copies more.
 #![forbid(unsafe_code)]
 
 mod colour;

@@ -23,7 +23,8 @@ impl Tokens {
     #[inline]
     pub fn push(&mut self, symbol: u8, bits: u32, size: u32) {
         if self.bytes.len() < self.end + 1 + SLACK {
-            self.bytes.resize((self.bytes.len() * 3 / 2).max(256), 0);
+            // By little: what is not used is memory all the same, as it is written to.
+            self.bytes.resize(self.bytes.len() + (self.bytes.len() / 8).max(1 << 12), 0);
         }
         let token = (u32::from(symbol) | bits << 8).to_le_bytes();
         self.bytes[self.end..self.end + 4].copy_from_slice(&token);
