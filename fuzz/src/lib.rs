@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets. Each takes any bytes and panics only where a promise is broken. The
 //! harnesses in `fuzz_targets/` hand them to libFuzzer, `tests/regression.rs` runs them on stable.
 
+mod keep;
 mod network;
 mod photo;
 pub mod plant;
@@ -9,6 +10,7 @@ mod strip;
 
 use faceveil_data::truth::{fddb, voc, wider, yolo};
 
+pub use keep::{keep, kept};
 pub use network::onnx;
 pub use photo::{decode, inspect};
 pub use program::{config, journal, sidecar};
@@ -26,12 +28,13 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
+    Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "onnx", seeds: "onnx", run: onnx },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },

@@ -4,7 +4,7 @@
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-use faceveil_fuzz::{TARGETS, Target, stripped};
+use faceveil_fuzz::{TARGETS, Target, kept, stripped};
 
 const ROUNDS: u64 = 1_000;
 /// Longer seeds are truncated at evenly spread places.
@@ -103,7 +103,7 @@ macro_rules! targets {
     };
 }
 
-targets!(annotations config decode inspect journal onnx sidecar strip);
+targets!(annotations config decode inspect journal keep onnx sidecar strip);
 
 /// A target that nothing reaches tests nothing: each picture must be encoded and searched, with the secret in
 /// it and without.
@@ -112,5 +112,13 @@ fn every_picture_is_searched_for_the_secret() {
     for (path, seed) in seeds("photo") {
         let searched: Vec<usize> = (0..16u8).map(|tail| stripped(&[&seed[..], &[tail]].concat())).collect();
         assert!(searched.contains(&12), "{}: {searched:?} files", path.display());
+    }
+}
+
+/// All seeds that are JPEGs hold what can be kept, but for the one that cannot be turned without loss.
+#[test]
+fn every_jpeg_has_coefficients_to_keep() {
+    for (path, seed) in seeds("photo").iter().filter(|(path, _)| path.extension() == Some("jpg".as_ref())) {
+        assert_eq!(kept(seed), !path.ends_with("turned-profile.jpg"), "{}", path.display());
     }
 }

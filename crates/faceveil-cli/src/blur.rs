@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use faceveil::Anonymizer;
-use faceveil_media::{EncodeOptions, Format, Photo, decode, encode, files};
+use faceveil_media::{EncodeOptions, Format, Photo, decode, encode_photo, files};
 
 use crate::batch;
 use crate::choices::OnNoFace;
@@ -228,6 +228,7 @@ impl Work<'_> {
         if !self.plan.dry_run {
             let start = Instant::now();
             faceveil::hide(&mut photo.raster, &hidden, &settings.style, settings.seed)?;
+            photo.mark_redacted(&hidden);
             report.ms.redact = Some(elapsed_ms(start));
         }
         Ok(marks)
@@ -247,9 +248,10 @@ impl Work<'_> {
             format: Some(self.format(task, photo)),
             keep_safe_metadata: task.recipe().keep_safe_metadata,
         };
-        let bytes = encode(photo, &options)?;
+        let encoded = encode_photo(photo, &options)?;
         report.ms.encode = Some(elapsed_ms(start));
-        Ok(bytes)
+        report.jpeg = encoded.jpeg;
+        Ok(encoded.bytes)
     }
 
     /// The output, then its sidecar, each whole or not at all; the journal notes both as one.

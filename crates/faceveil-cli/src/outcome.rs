@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use faceveil_media::JpegOutcome;
 use serde::Serialize;
 
 /// What became of one file.
@@ -83,6 +84,8 @@ pub struct FileReport {
     pub size: Option<[u32; 2]>,
     /// Format of the output.
     pub format: Option<&'static str>,
+    /// Of a JPEG that came from a JPEG: what became of its coefficients.
+    pub jpeg: Option<JpegOutcome>,
     /// How long each step took.
     pub ms: Timings,
     /// Why it failed or was skipped.
@@ -104,6 +107,7 @@ impl FileReport {
             found: None,
             size: None,
             format: None,
+            jpeg: None,
             ms: Timings::default(),
             error: None,
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use faceveil_media::JpegOutcome;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -50,6 +51,12 @@ struct Line<'a> {
     size: Option<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<&'static str>,
+    /// `kept` or `reencoded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jpeg: Option<&'static str>,
+    /// Why it was encoded anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jpeg_reason: Option<String>,
     #[serde(skip_serializing_if = "is_nothing")]
     ms: Timings,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +181,11 @@ impl Reporter {
 fn json(report: &FileReport) -> String {
     let (input, input_hex) = texts(&report.input);
     let (output, output_hex) = report.output.as_deref().map(texts).unzip();
+    let (jpeg, jpeg_reason) = match report.jpeg {
+        None => (None, None),
+        Some(JpegOutcome::Kept) => (Some("kept"), None),
+        Some(JpegOutcome::Reencoded(why)) => (Some("reencoded"), Some(why.to_string())),
+    };
     let count = || report.faces.map(Faces::Count);
     let line = Line {
         input,
@@ -188,6 +200,8 @@ fn json(report: &FileReport) -> String {
         visible: report.visible,
         size: report.size,
         format: report.format,
+        jpeg,
+        jpeg_reason,
         ms: report.ms,
         error: report.error.as_deref(),
     };

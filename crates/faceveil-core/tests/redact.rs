@@ -4,6 +4,7 @@ use faceveil_core::geom::{Ellipse, Point, RectF};
 use faceveil_core::raster::{Color, Raster, Samples, SamplesMut};
 use faceveil_core::redact::{
     Noise, NoiseError, Overlay, RedactError, Region, RelativeSigma, SeededNoise, Shape, Style, redact,
+    touched,
 };
 use proptest::prelude::*;
 
@@ -125,6 +126,23 @@ proptest! {
             if !reached {
                 prop_assert_eq!(pixel(&got, x, y), pixel(&original, x, y), "({}, {})", x, y);
             }
+        }
+    }
+
+    /// Every pixel that changes, or that a shape touches, is told.
+    #[test]
+    fn touched_pixels_are_told(original in raster(), region in region(), style in style()) {
+        let (width, height) = (original.width(), original.height());
+        let got = redacted(&original, std::slice::from_ref(&region), &style, 1);
+        let mut told = vec![false; (width * height) as usize];
+        touched(&region, width, height, |y, columns| {
+            columns.for_each(|x| told[(y * width + x) as usize] = true);
+        });
+        for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+            let told = told[(y * width + x) as usize];
+            let nearest = region.shapes.iter().map(|s| distance(s, x, y)).fold(f32::INFINITY, f32::min);
+            let changed = pixel(&got, x, y) != pixel(&original, x, y);
+            prop_assert!(told || !changed && nearest > 0.0, "({x}, {y}) is not told");
         }
     }
 
@@ -288,6 +306,22 @@ fn regions_outside_the_picture_change_nothing() {
 }
 
 #[test]
+fn only_touched_pixels_are_told() {
+    let told = |region: &Region| {
+        let mut pixels = Vec::new();
+        touched(region, 40, 40, |y, columns| pixels.extend(columns.map(|x| (x, y))));
+        pixels
+    };
+    let square = told(&box_region(rect(2.5, 3.0, 4.5, 5.0), 0.0));
+    assert_eq!(square, [(2, 3), (3, 3), (4, 3), (2, 4), (3, 4), (4, 4)]);
+    let circle = Ellipse { centre: Point { x: 20.0, y: 20.0 }, radius_x: 10.0, radius_y: 10.0, angle: 0.0 };
+    let region =
+        Region { shapes: vec![Shape::Ellipse(circle)], ..box_region(rect(10.0, 10.0, 30.0, 30.0), 0.0) };
+    let round = told(&region);
+    assert!(round.contains(&(20, 10)) && !round.contains(&(11, 11)) && round.len() < 364, "{}", round.len());
+}
+
+#[test]
 fn numbers_that_are_no_place_are_refused_before_anything_changes() {
     let good = box_region(rect(1.0, 1.0, 8.0, 8.0), 0.0);
     let ellipse = Ellipse { centre: Point { x: 4.0, y: 4.0 }, radius_x: 3.0, radius_y: 2.0, angle: 0.0 };
@@ -316,6 +350,9 @@ fn numbers_that_are_no_place_are_refused_before_anything_changes() {
             redact(&mut raster, &[good.clone(), bad.clone()], &Style::Veil, &mut SeededNoise::new(1));
         assert!(matches!(result, Err(RedactError::Region { index: 1, .. })), "{bad:?}: {result:?}");
         assert_eq!(first_difference(&raster, &original), None, "{bad:?}");
+        let mut pixels = 0;
+        touched(&bad, 10, 10, |_, columns| pixels += columns.len());
+        assert_eq!(pixels, 100, "{bad:?}: whoever asks must think of all pixels");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p faceveil-media --example reencode -- IN OUT [jpeg|png|webp]`
 
-use faceveil_media::{EncodeOptions, Format, Limits, decode, encode, files};
+use faceveil_media::{EncodeOptions, Format, Limits, decode, encode_photo, files};
 use std::error::Error;
 use std::time::Instant;
 
@@ -31,8 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     report("decode", start);
     drop(bytes);
     let start = Instant::now();
-    let encoded = encode(&photo, &EncodeOptions { format, keep_safe_metadata: true })?;
+    let encoded = encode_photo(&photo, &EncodeOptions { format, keep_safe_metadata: true })?;
     report("encode", start);
-    files::write_atomically(&to, &encoded, true)?;
+    eprintln!("{:?}, {} bytes", encoded.jpeg, encoded.bytes.len());
+    files::write_atomically(&to, &encoded.bytes, true)?;
     Ok(())
 }

@@ -2,19 +2,20 @@
 //!
 //! [`decode`] looks at the content, never at the name, and either gives the whole picture or an
 //! error: a truncated or damaged file never becomes a half-grey picture. [`encode`] builds a new
-//! file from the samples, so nothing of the old file but its colour description can be in it.
+//! file from the samples and, for a JPEG, from the coefficients of what has not changed; nothing
+//! else of the old file but its colour description can be in it.
 //! [`inspect()`] lists what a file is made of. [`files`] reads and writes without surprises.
 //!
 //! This crate is not for video, for finding faces or for changing pixels.
 //!
 //! # Memory
 //! A decoded copy is `width * height * 3` bytes here. Beside the file itself, decoding holds at its
-//! peak 1 copy and the file's picture data for a JPEG in one scan; for a progressive JPEG or one in
-//! several scans `2 * f` copies of coefficients, then 1 of pixels (`f` is 1 for 4:4:4, 2/3 for
-//! 4:2:2, 1/2 for 4:2:0); for PNG 1 copy of its own samples, 2 if interlaced and of 16 bits; for
-//! WebP about 2.7. An EXIF orientation of 5 to 8 (sides swapped) holds 2 copies for a moment, the
-//! others none more. Encoding holds the new file, twice while it becomes progressive, and for WebP
-//! about 1.7 copies more.
+//! peak 1 copy, the file's picture data, and its coefficients in about three times the file's size for
+//! a JPEG in one scan; for a progressive JPEG or one in several scans `2 * f` copies of coefficients,
+//! then the same (`f` is 1 for 4:4:4, 2/3 for 4:2:2, 1/2 for 4:2:0); for PNG 1 copy of its own
+//! samples, 2 if interlaced and of 16 bits; for WebP about 2.7. An EXIF orientation of 5 to 8 (sides
+//! swapped) holds 2 copies for a moment, the others none more. Encoding holds the new file, a
+//! progressive one in about three times its size beside it, and for WebP about 1.7 copies more.
 #![forbid(unsafe_code)]
 
 mod colour;
@@ -34,8 +35,8 @@ pub use error::{DecodeError, EncodeError};
 pub use format::Format;
 pub use inspect::{Part, inspect};
 pub use photo::{
-    EncodeOptions, JpegCoding, JpegComponent, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source,
-    WebPCoding,
+    EncodeOptions, Encoded, JpegCoding, JpegComponent, JpegOutcome, Limits, Photo, PngCoding, PngColour,
+    Reencoded, SafeMetadata, Source, WebPCoding,
 };
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,22 +58,33 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
     Ok(photo)
 }
 
-/// Encodes a photo afresh from its samples.
+/// Encodes a photo: the bytes of [`encode_photo`].
 ///
-/// A JPEG source stays at its own quantisation tables, sampling and progressive mode when written
-/// as JPEG. PNG and WebP are lossless: a WebP that came in lossy usually grows several times. Into
-/// another format, JPEG is written at quality 92 without chroma subsampling, opacity is composited
-/// on white, 16 bits become 8 for JPEG and WebP, and CMYK becomes RGB for PNG and WebP.
+/// # Errors
+/// As [`encode_photo`].
+pub fn encode(photo: &Photo, options: &EncodeOptions) -> Result<Vec<u8>, EncodeError> {
+    Ok(encode_photo(photo, options)?.bytes)
+}
+
+/// Encodes a photo.
+///
+/// A JPEG source that is written as JPEG keeps the coefficients of all units (MCU) whose pixels are
+/// what was decoded; the others are encoded from their pixels with the source's tables and sampling.
+/// Where that cannot be ([`Reencoded`]), and into another format, the whole picture is encoded from
+/// its samples: JPEG from JPEG with the same tables, sampling and mode as far as the encoder has
+/// them, JPEG from others at quality 92 without chroma subsampling. Opacity is then composited on
+/// white, 16 bits become 8 for JPEG and WebP, and CMYK becomes RGB for PNG and WebP. PNG and WebP are
+/// lossless: a WebP that came in lossy usually grows several times.
 ///
 /// # Errors
 /// [`EncodeError`] if the picture is too large for the format, or an encoder fails.
-pub fn encode(photo: &Photo, options: &EncodeOptions) -> Result<Vec<u8>, EncodeError> {
+pub fn encode_photo(photo: &Photo, options: &EncodeOptions) -> Result<Encoded, EncodeError> {
     let format = options.format.unwrap_or_else(|| photo.source.format());
     let exif = if options.keep_safe_metadata { exif::write(&photo.safe) } else { None };
     let write = || match format {
-        Format::Jpeg => jpeg::encode(photo, exif.as_deref()),
-        Format::Png => png::encode(photo, exif.as_deref()),
-        Format::WebP => webp::encode(photo, exif.as_deref()),
+        Format::Jpeg => jpeg::encode(photo, exif.as_deref()).map(|(bytes, jpeg)| Encoded { bytes, jpeg }),
+        Format::Png => png::encode(photo, exif.as_deref()).map(|bytes| Encoded { bytes, jpeg: None }),
+        Format::WebP => webp::encode(photo, exif.as_deref()).map(|bytes| Encoded { bytes, jpeg: None }),
     };
     catch_unwind(AssertUnwindSafe(write)).unwrap_or(Err(EncodeError::Panicked { format }))
 }

@@ -21,6 +21,16 @@ impl Orientation {
         self.0 >= 5
     }
 
+    /// Whether stored columns come in reversed order.
+    pub(crate) fn mirrors_columns(self) -> bool {
+        matches!(self.0, 2 | 3 | 7 | 8)
+    }
+
+    /// Whether stored rows come in reversed order.
+    pub(crate) fn mirrors_rows(self) -> bool {
+        matches!(self.0, 3 | 4 | 6 | 7)
+    }
+
     /// Turns the picture upright. 2, 3 and 4 work in place; 5 to 8 need a second copy until done.
     pub(crate) fn apply(self, mut raster: Raster) -> Result<Raster, RasterError> {
         let (width, height, color) = (raster.width(), raster.height(), raster.color());
@@ -70,10 +80,10 @@ impl Orientation {
         let (pixels, _) = turned.as_chunks_mut::<N>();
         for (band, rows) in pixels.chunks_mut(height * BAND).enumerate() {
             for x in 0..height {
-                let from_row = if matches!(self.0, 6 | 7) { height - 1 - x } else { x };
+                let from_row = if self.mirrors_rows() { height - 1 - x } else { x };
                 for (y, row) in rows.chunks_exact_mut(height).enumerate() {
                     let y = band * BAND + y;
-                    let from_column = if matches!(self.0, 7 | 8) { width - 1 - y } else { y };
+                    let from_column = if self.mirrors_columns() { width - 1 - y } else { y };
                     row[x] = from[from_row * width + from_column];
                 }
             }

@@ -1,7 +1,9 @@
 //! A decoded photo and how its file was coded.
 
 use crate::Format;
+use crate::jpeg::Original;
 use faceveil_core::raster::Raster;
+use faceveil_core::redact::Region;
 
 /// How large a photo may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,16 @@ pub struct Photo {
     pub safe: SafeMetadata,
     /// How the file was coded.
     pub source: Source,
+}
+
+impl Photo {
+    /// Says which regions were redacted, so that nothing of what a JPEG had there is kept even where
+    /// the pixels came out as they were. Changed pixels are noticed without it.
+    pub fn mark_redacted(&mut self, regions: &[Region]) {
+        if let Source::Jpeg(coding) = &mut self.source {
+            coding.original.mark(regions);
+        }
+    }
 }
 
 /// The metadata that says nothing of who or where: when, and with what kind of camera.
@@ -99,6 +111,44 @@ pub struct JpegCoding {
     pub adobe_transform: Option<u8>,
     /// Whether the first three of several components are luma and chroma.
     pub luma_chroma: bool,
+    /// The coefficients, as far as they can be written again.
+    pub(crate) original: Original,
+}
+
+/// What became of the coefficients of a JPEG that was written as a JPEG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JpegOutcome {
+    /// Every unit (MCU) whose pixels did not change has the coefficients that it had.
+    Kept,
+    /// The whole picture was encoded from its pixels.
+    Reencoded(Reencoded),
+}
+
+/// Why a JPEG's coefficients were not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reencoded {
+    /// Turning it upright would put an incomplete unit at the beginning of a row or column.
+    #[error("its sides are no multiple of its units, so it cannot be turned without loss")]
+    Orientation,
+    /// Sampling factors of an unusual kind.
+    #[error("its sampling factors are unusual")]
+    Layout,
+    /// Coefficients that no picture of 8 bits a sample has.
+    #[error("its coefficients are out of range")]
+    Coefficients,
+    /// Its raster or its coding is another than the file had.
+    #[error("its size, colours or coding were changed")]
+    Picture,
+}
+
+/// A photo as a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Of a JPEG that came from a JPEG: what became of its coefficients.
+    pub jpeg: Option<JpegOutcome>,
 }
 
 /// One component of a JPEG.

@@ -3,7 +3,9 @@
 mod fixture;
 
 use faceveil_core::raster::{Color, Raster};
-use faceveil_media::{DecodeError, EncodeOptions, Format, Limits, decode, encode, inspect};
+use faceveil_media::{
+    DecodeError, EncodeError, EncodeOptions, Format, Limits, Photo, decode, encode, inspect,
+};
 use fixture::{extended_webp, insert, jpeg_segment, photo, png_chunk, raster, raster16, read, webp_chunk};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use std::time::{Duration, Instant};
@@ -108,6 +110,14 @@ fn random_damage_never_panics() {
             let limits = Limits { max_pixels: 1_000_000, ..Limits::default() };
             let got = decode(&bad, &limits);
             assert!(!matches!(got, Err(DecodeError::Panicked { .. })), "{name}: round {round} panics");
+            if let Ok(photo) = got {
+                let again = encode(&photo, &EncodeOptions::default());
+                assert!(!matches!(again, Err(EncodeError::Panicked { .. })), "{name}: round {round} panics");
+                if let Ok(again) = again {
+                    let size = |p: &Photo| (p.raster.width(), p.raster.height());
+                    assert_eq!(size(&read(&again)), size(&photo), "{name}: round {round}");
+                }
+            }
             let _ = inspect(&bad);
         }
     }
@@ -181,7 +191,9 @@ fn what_is_not_supported_says_so() {
         &webp_chunk(b"ANIM", &[0; 6]),
         b"",
     );
+    let narrow = jpeg(false, false, 0, ColorType::Cmyk, 4);
     let cases = [
+        (narrow, "a JPEG with a first component of fewer samples a row than another, which is not supported"),
         (with(sof.offset + 1, 0xC9), "a JPEG with arithmetic coding, which is not supported"),
         (with(sof.offset + 1, 0xC3), "a JPEG with lossless coding, which is not supported"),
         (with(sof.payload.start, 12), "a JPEG with other than 8 bits a sample, which is not supported"),

@@ -3,7 +3,7 @@
 mod fixture;
 
 use faceveil_core::raster::{Color, Raster, Samples};
-use faceveil_media::{EncodeOptions, Format, Source, encode};
+use faceveil_media::{EncodeOptions, Format, JpegOutcome, Reencoded, Source, encode, encode_photo};
 use fixture::{exif, extended_webp, insert, jpeg_segment, photo, png_chunk, read, webp_chunk};
 
 /// 48×32 with a quarter each of four greys: survives JPEG, and no turn of it is another.
@@ -82,6 +82,73 @@ fn tables_and_sampling_turn_with_the_picture() {
     assert_eq!((side[0].horizontal, side[0].vertical), (1, 2));
     for i in 0..64 {
         assert_eq!(side[0].table[i % 8 * 8 + i / 8], upright[0].table[i], "coefficient {i}");
+    }
+}
+
+/// Turning the coefficients is turning the pixels, but for rounding; and nothing is encoded anew.
+#[test]
+fn coefficients_turn_with_the_picture() {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+    for sampling in
+        [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2]
+    {
+        for (progressive, orientation) in [false, true].into_iter().flat_map(|p| (1..=8).map(move |o| (p, o)))
+        {
+            let case = format!("{sampling:?} progressive: {progressive}, orientation {orientation}");
+            let mut file = Vec::new();
+            let mut encoder = Encoder::new(&mut file, 85);
+            encoder.set_sampling_factor(sampling);
+            encoder.set_progressive(progressive);
+            encoder.encode(&fixture::samples(96, 64, 3), 96, 64, ColorType::Rgb).unwrap();
+            let block = [b"Exif\0\0", &exif(orientation, b"x")[..]].concat();
+            let photo = read(&insert(&file, "APP0", &jpeg_segment(0xE1, &block)));
+            let encoded = encode_photo(&photo, &EncodeOptions::default()).unwrap();
+            assert_eq!(encoded.jpeg, Some(JpegOutcome::Kept), "{case}");
+            let again = read(&encoded.bytes);
+            assert_eq!(
+                (again.raster.width(), again.raster.height()),
+                (photo.raster.width(), photo.raster.height())
+            );
+            let (Samples::U8(a), Samples::U8(b)) = (again.raster.samples(), photo.raster.samples()) else {
+                panic!("8 bits")
+            };
+            let worst = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(worst <= Some(4), "{case}: {worst:?}");
+        }
+    }
+}
+
+/// What fills up the last unit would come to stand at the edge: then the pixels are turned.
+#[test]
+fn ragged_sides_cannot_be_turned_without_loss() {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+    // By orientation, whether 96×60, 90×64 and 90×60 are kept: mirrored sides must be whole.
+    let cases: [(u16, [bool; 3]); 8] = [
+        (1, [true, true, true]),
+        (2, [true, false, false]),
+        (3, [false, false, false]),
+        (4, [false, true, false]),
+        (5, [true, true, true]),
+        (6, [false, true, false]),
+        (7, [false, false, false]),
+        (8, [true, false, false]),
+    ];
+    for (orientation, want) in cases {
+        for ((width, height), want) in [(96u16, 60u16), (90, 64), (90, 60)].into_iter().zip(want) {
+            let case = format!("{width}×{height}, orientation {orientation}");
+            let mut file = Vec::new();
+            let mut encoder = Encoder::new(&mut file, 85);
+            encoder.set_sampling_factor(SamplingFactor::F_2_2);
+            let samples = fixture::samples(width.into(), height.into(), 3);
+            encoder.encode(&samples, width, height, ColorType::Rgb).unwrap();
+            let block = [b"Exif\0\0", &exif(orientation, b"x")[..]].concat();
+            let photo = read(&insert(&file, "APP0", &jpeg_segment(0xE1, &block)));
+            let encoded = encode_photo(&photo, &EncodeOptions::default()).unwrap();
+            let outcome =
+                if want { JpegOutcome::Kept } else { JpegOutcome::Reencoded(Reencoded::Orientation) };
+            assert_eq!(encoded.jpeg, Some(outcome), "{case}");
+            assert!(fixture::rms(&read(&encoded.bytes).raster, &photo.raster) < 1.5, "{case}");
+        }
     }
 }
 

@@ -42,6 +42,7 @@ fn planted_jpeg() -> Vec<u8> {
         jpeg_segment(0xFE, SECRET),
     ];
     let mut file = insert(&plain(Format::Jpeg), "APP0", &segments.concat());
+    file = insert(&file, "scan", SECRET); // cameras pad
     let second = insert(&plain(Format::Jpeg), "APP0", &jpeg_segment(0xFE, SECRET));
     file.extend(second); // an MPO's second picture, or a gain map
     file.extend(SECRET);

@@ -146,6 +146,21 @@ fn json_tells_each_file_on_one_line() {
     assert!(lines[1]["error"].is_string() && lines[1]["ms"].get("decode").is_none(), "{}", lines[1]);
 }
 
+/// PNG says nothing of it, and a picture that cannot be turned without loss says why.
+#[test]
+fn json_tells_whether_a_jpeg_was_kept() {
+    let b = Sandbox::new();
+    b.put("in/a.png", &png(40, 30, 1));
+    b.put("in/b.jpg", &jpeg(40, 30, 1));
+    let turned = b"\xFF\xE1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
+    let file = jpeg(40, 30, 1);
+    b.put("in/c.jpg", &[&file[..2], turned, &file[2..]].concat());
+    let mut lines = b.run(["blur", "in", "-o", "out", "--json"]).exits(0).json();
+    lines.sort_by_key(|l| l["input"].to_string());
+    let told: Vec<_> = lines.iter().map(|l| (l["jpeg"].as_str(), l["jpeg_reason"].is_string())).collect();
+    assert_eq!(told, [(None, false), (Some("kept"), false), (Some("reencoded"), true)]);
+}
+
 #[test]
 fn a_seed_makes_runs_repeatable_whatever_the_jobs() {
     let b = Sandbox::new();

@@ -110,6 +110,12 @@ fn contents() -> Vec<Case> {
             ..BAD
         },
         Case {
+            what: "a JPEG with a secret behind its last coefficient",
+            says: "in/x.jpg: damaged JPEG: more data than picture near byte 1705",
+            make: |b| drop(b.put("in/x.jpg", &padded(jpeg(64, 48, 1)))),
+            ..BAD
+        },
+        Case {
             what: "a GIF",
             command: "faceveil blur in -o out",
             says: "in/x.gif: this looks like a GIF picture; only JPEG, PNG and WebP photos can be read",
@@ -358,6 +364,13 @@ fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// Replaces height and width behind the frame header's marker.
+/// With the secret between its picture's data and its end.
+fn padded(mut jpeg: Vec<u8>) -> Vec<u8> {
+    let end = jpeg.len() - 2;
+    jpeg.splice(end..end, SECRET.iter().copied());
+    jpeg
+}
+
 fn lying_jpeg() -> Vec<u8> {
     let mut bytes = jpeg(64, 48, 1);
     let marker = bytes.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();

@@ -50,6 +50,7 @@ pub use region::{Region, Shape};
 pub use style::{MOST_MOSAIC_CELLS, RelativeSigma, Style, VEIL_BITS};
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::raster::{Color, Raster, SamplesMut};
 use grid::View;
@@ -83,6 +84,26 @@ pub fn redact(
         }
     }
     Ok(())
+}
+
+/// Tells for each row, from top to bottom, between which columns `region` can change pixels of a
+/// picture of `width` × `height`; rows that it leaves alone are not told. A region that cannot be used changes
+/// nothing, but is taken to touch everything.
+pub fn touched(region: &Region, width: u32, height: u32, mut tell: impl FnMut(u32, Range<u32>)) {
+    if region.check(0).is_err() {
+        (0..height).for_each(|y| tell(y, 0..width));
+        return;
+    }
+    let Some(mut mask) = Mask::new(region, width, height) else { return };
+    for y in mask.window.top..mask.window.bottom {
+        mask.seek(y);
+        let columns = mask.touched();
+        if !columns.is_empty() {
+            // The window lies in the picture, whose sides are 32 bits.
+            let left = mask.window.left as u32;
+            tell(y as u32, left + columns.start as u32..left + columns.end as u32);
+        }
+    }
 }
 
 /// Hides one region.

@@ -19,9 +19,20 @@ impl BitWriter {
     pub fn put(&mut self, value: u32, bits: u32) {
         self.buffer = self.buffer << bits | u64::from(value);
         self.filled += bits;
-        while self.filled >= 8 {
-            self.filled -= 8;
-            let byte = (self.buffer >> self.filled) as u8;
+        if self.filled < 32 {
+            return;
+        }
+        self.filled -= 32;
+        let four = ((self.buffer >> self.filled) as u32).to_be_bytes();
+        if four.contains(&0xFF) {
+            self.stuff(&four);
+        } else {
+            self.bytes.extend_from_slice(&four);
+        }
+    }
+
+    fn stuff(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
             self.bytes.push(byte);
             if byte == 0xFF {
                 self.bytes.push(0);
@@ -32,7 +43,8 @@ impl BitWriter {
     /// The bytes, the last one filled up with ones.
     pub fn finish(mut self) -> Vec<u8> {
         let spare = (8 - self.filled % 8) % 8;
-        self.put((1 << spare) - 1, spare);
+        let last = (self.buffer << spare | ((1 << spare) - 1)) << (32 - self.filled - spare);
+        self.stuff(&(last as u32).to_be_bytes()[..((self.filled + spare) / 8) as usize]);
         self.bytes
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::jpeg::entropy::{Kind, Scan, Tables};
 use crate::jpeg::huffman::{Bits, Huffman};
+use crate::jpeg::units::{self, Recorder};
 
 /// Coefficients in zig-zag order.
 pub(super) type Block = [i16; 64];
@@ -17,29 +18,28 @@ pub(super) struct State {
     skip: u32,
 }
 
-/// Reads one block into `to`, or only over it; `None` for a code that cannot be.
+/// Reads one block into `to`; `None` for a code that cannot be.
 #[inline]
 pub(super) fn read(
     bits: &mut Bits,
     kind: Kind,
     scan: &Scan,
     (dc, ac): Tables,
-    to: Option<&mut Block>,
+    to: &mut Block,
     state: &mut State,
 ) -> Option<()> {
-    match (kind, to) {
-        (Kind::Sequential, to) => sequential(bits, dc?, ac?, to, state),
-        (Kind::DcFirst, Some(to)) => {
+    match kind {
+        Kind::Sequential => sequential(bits, dc?, ac?, to, state),
+        Kind::DcFirst => {
             to[0] = dc_value(bits, dc?, state, scan.low)?;
             Some(())
         }
-        (Kind::DcRefine, Some(to)) => {
+        Kind::DcRefine => {
             to[0] |= (bits.take(1) << scan.low) as i16;
             Some(())
         }
-        (Kind::AcFirst, Some(to)) => ac_first(bits, ac?, scan, to, state),
-        (Kind::AcRefine, Some(to)) => ac_refine(bits, ac?, scan, to, state),
-        (_, None) => None,
+        Kind::AcFirst => ac_first(bits, ac?, scan, to, state),
+        Kind::AcRefine => ac_refine(bits, ac?, scan, to, state),
     }
 }
 
@@ -60,17 +60,8 @@ fn dc_value(bits: &mut Bits, dc: &Huffman, state: &mut State, low: u8) -> Option
 }
 
 /// T.81 section F.2.2.
-fn sequential(
-    bits: &mut Bits,
-    dc: &Huffman,
-    ac: &Huffman,
-    mut to: Option<&mut Block>,
-    state: &mut State,
-) -> Option<()> {
-    let first = dc_value(bits, dc, state, 0)?;
-    if let Some(to) = &mut to {
-        to[0] = first;
-    }
+fn sequential(bits: &mut Bits, dc: &Huffman, ac: &Huffman, to: &mut Block, state: &mut State) -> Option<()> {
+    to[0] = dc_value(bits, dc, state, 0)?;
     let mut k = 1;
     while k < 64 {
         let symbol = bits.symbol(ac)?;
@@ -79,16 +70,59 @@ fn sequential(
             (_, 0) => break,
             (run, size) => {
                 k += run;
-                if k > 63 {
-                    return None;
-                }
-                let value = signed(bits, size);
-                if let Some(to) = &mut to {
-                    to[k] = value as i16;
-                }
+                *to.get_mut(k)? = signed(bits, size) as i16;
                 k += 1;
             }
         }
+    }
+    Some(())
+}
+
+/// Reads one sequential block straight into a recording, or only over it. `previous` is the scan's
+/// last DC coefficient of each component.
+#[inline]
+pub(super) fn record(
+    bits: &mut Bits,
+    (dc, ac): Tables,
+    component: usize,
+    mut to: Option<&mut Recorder>,
+    previous: &mut [i32; 4],
+) -> Option<()> {
+    let (size, difference) = bits.coded(dc?).filter(|&(size, _)| size <= 11)?;
+    let previous = &mut previous[component & 3];
+    *previous = previous.wrapping_add(units::value(difference, size.into()));
+    if let Some(to) = &mut to {
+        to.dc(component, *previous);
+    }
+    let ac = ac?;
+    let (mut k, mut zeros) = (1, 0);
+    while k < 64 {
+        let (symbol, value) = bits.coded(ac)?;
+        match (usize::from(symbol >> 4), symbol & 15) {
+            (15, 0) => {
+                k += 16;
+                zeros += 1;
+            }
+            (_, 0) => {
+                zeros = 1;
+                break;
+            }
+            (run, _) => {
+                k += run + 1;
+                if k > 64 {
+                    return None;
+                }
+                if let Some(to) = &mut to {
+                    (0..zeros).for_each(|_| to.ac(0xF0, 0));
+                    to.ac(symbol, value);
+                }
+                zeros = 0;
+            }
+        }
+    }
+    // Zeros up to the end have one form only, whatever the source wrote.
+    if let (Some(to), true) = (to, zeros > 0) {
+        to.ac(0, 0);
     }
     Some(())
 }

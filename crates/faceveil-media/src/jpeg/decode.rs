@@ -1,84 +1,61 @@
 //! JPEG in.
 
 use crate::inspect::{Part, inspect};
-use crate::jpeg::coefficients::{Coefficients, write_tables};
 use crate::jpeg::header::{self, Frame, Header};
+use crate::jpeg::model::Model;
+use crate::jpeg::original::Original;
+use crate::jpeg::segments::{self, Described};
+use crate::jpeg::turn;
+use crate::jpeg::units::Row;
 use crate::orientation::Orientation;
-use crate::{DecodeError, Format, JpegCoding, JpegComponent, Limits, Photo, SafeMetadata, Source, exif, icc};
-use faceveil_core::raster::{Color, Raster, Samples};
+use crate::{
+    DecodeError, Format, JpegCoding, JpegComponent, Limits, Photo, Reencoded, SafeMetadata, Source, exif, icc,
+};
+use faceveil_core::raster::{Raster, Samples};
 use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
     let parts = inspect(bytes)?;
-    let mut header = header::read(bytes, &parts, limits)?;
+    let header = header::read(bytes, &parts, limits)?;
+    if !header.frame.first_is_widest() {
+        let feature = "a first component of fewer samples a row than another";
+        return Err(DecodeError::UnsupportedFeature { format: Format::Jpeg, feature });
+    }
     let model = Model::of(&header);
     let (orientation, safe) = metadata(bytes, &parts);
-    let stream = match header.coefficients.take() {
-        Some(coefficients) => one_scan(coefficients, &header, model)?,
-        None => picture_only(bytes, &parts, model),
+    let stored = components(&header);
+    let stream = if header.one_scan {
+        picture_only(bytes, &parts, model)
+    } else {
+        rewritten(&header, model, &stored).ok_or(IMPOSSIBLE)?
     };
-    let samples = pixels(&stream, &header.frame, model)?;
+    let Header { frame, units, in_range, adobe, .. } = header;
+    let units = if in_range { turn::upright(units, &frame, orientation) } else { None };
+    let samples = pixels(&stream, &frame, model)?;
     drop(stream);
-    let raster = Raster::new(header.frame.width, header.frame.height, model.color(), Samples::U8(samples));
-    let raster = raster.map_err(|e| refused(e.to_string()))?;
-    Ok(Photo {
-        raster: orientation.apply(raster).map_err(|e| refused(e.to_string()))?,
-        icc: profile(bytes, &parts).and_then(icc::validated),
-        safe,
-        source: Source::Jpeg(coding(&header, model, orientation)),
-    })
+    let raster = Raster::new(frame.width, frame.height, model.color(), Samples::U8(samples));
+    let raster = raster.and_then(|r| orientation.apply(r)).map_err(|e| refused(e.to_string()))?;
+    let mut coding = JpegCoding {
+        components: if orientation.swaps_sides() { transposed(stored) } else { stored },
+        progressive: frame.progressive,
+        adobe_transform: adobe,
+        luma_chroma: matches!(model, Model::YCbCr | Model::Ycck),
+        original: Original::none(if in_range { Reencoded::Orientation } else { Reencoded::Coefficients }),
+    };
+    if let Some(units) = units {
+        coding.original = Original::new(units, model, &coding, &raster);
+    }
+    let icc = profile(bytes, &parts).and_then(icc::validated);
+    Ok(Photo { raster, icc, safe, source: Source::Jpeg(coding) })
 }
+
+const IMPOSSIBLE: DecodeError =
+    DecodeError::Damaged { format: Format::Jpeg, what: "an impossible coefficient", offset: 0 };
 
 fn refused(message: String) -> DecodeError {
     DecodeError::Decoder { format: Format::Jpeg, message }
-}
-
-/// What the components mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Model {
-    Gray,
-    YCbCr,
-    Rgb,
-    Cmyk,
-    Ycck,
-}
-
-impl Model {
-    /// libjpeg's rules (jdapimin.c, `default_decompress_parms`), but for components named `R`,
-    /// `G`, `B`, which are RGB even beside a JFIF segment.
-    fn of(header: &Header) -> Self {
-        let ids: Vec<u8> = header.frame.components.iter().map(|c| c.id).collect();
-        match (ids.len(), header.adobe) {
-            (1, _) => Self::Gray,
-            (3, _) if ids == *b"RGB" => Self::Rgb,
-            (3, Some(0)) if !header.jfif => Self::Rgb,
-            (3, _) => Self::YCbCr,
-            (_, None | Some(0)) => Self::Cmyk,
-            _ => Self::Ycck,
-        }
-    }
-
-    fn color(self) -> Color {
-        match self {
-            Self::Gray => Color::Gray,
-            Self::YCbCr | Self::Rgb => Color::Rgb,
-            Self::Cmyk | Self::Ycck => Color::Cmyk,
-        }
-    }
-
-    /// What the decoder is told the components are, as an Adobe transform, and what it shall give.
-    /// It cannot turn YCCK into CMYK, so it hands over the stored samples of both.
-    fn decoded_as(self) -> (u8, ColorSpace) {
-        match self {
-            Self::Gray => (1, ColorSpace::Luma),
-            Self::YCbCr => (1, ColorSpace::RGB),
-            Self::Rgb => (0, ColorSpace::RGB),
-            Self::Cmyk | Self::Ycck => (0, ColorSpace::CMYK),
-        }
-    }
 }
 
 /// What every stream for the decoder begins with: an Adobe segment that leaves no doubt about the
@@ -89,13 +66,14 @@ fn beginning(model: Model) -> Vec<u8> {
     stream
 }
 
-/// The picture of several scans in one.
-fn one_scan(coefficients: Coefficients, header: &Header, model: Model) -> Result<Vec<u8>, DecodeError> {
-    let mut stream = beginning(model);
-    write_tables(&header.tables, &mut stream);
-    let too_large =
-        DecodeError::Damaged { format: Format::Jpeg, what: "an impossible coefficient", offset: 0 };
-    coefficients.write_sequential(&header.frame, stream).ok_or(too_large)
+/// A picture of several scans in one. The pixel decoder would need all coefficients beside the
+/// pixels, and misplaces blocks where scans of single components meet subsampling.
+fn rewritten(header: &Header, model: Model, components: &[JpegComponent]) -> Option<Vec<u8>> {
+    let Header { frame, units, .. } = header;
+    let rows: Vec<Row> = units.rows.iter().collect();
+    let picture = Described { width: frame.width, height: frame.height, components };
+    let sound = header.in_range.then(|| beginning(model))?;
+    segments::sequential(sound, picture, &units.layout, &rows)
 }
 
 /// The file without metadata and without what follows the picture: what the decoder needs.
@@ -168,22 +146,20 @@ fn profile(bytes: &[u8], parts: &[Part]) -> Option<Vec<u8>> {
     Some(profile)
 }
 
-fn coding(header: &Header, model: Model, orientation: Orientation) -> JpegCoding {
-    let swapped = orientation.swaps_sides();
+/// The components as they are stored.
+pub(super) fn components(header: &Header) -> Vec<JpegComponent> {
     let component = |c: &header::Component| {
         let table = header.tables[usize::from(c.table)].unwrap_or([1; 64]);
-        let (id, h, v) = (c.id, c.horizontal, c.vertical);
-        if swapped {
-            let table = std::array::from_fn(|i| table[i % 8 * 8 + i / 8]);
-            JpegComponent { id, horizontal: v, vertical: h, table }
-        } else {
-            JpegComponent { id, horizontal: h, vertical: v, table }
-        }
+        JpegComponent { id: c.id, horizontal: c.horizontal, vertical: c.vertical, table }
     };
-    JpegCoding {
-        components: header.frame.components.iter().map(component).collect(),
-        progressive: header.frame.progressive,
-        adobe_transform: header.adobe,
-        luma_chroma: matches!(model, Model::YCbCr | Model::Ycck),
+    header.frame.components.iter().map(component).collect()
+}
+
+/// The components of the same picture with its sides swapped.
+fn transposed(mut components: Vec<JpegComponent>) -> Vec<JpegComponent> {
+    for c in &mut components {
+        (c.horizontal, c.vertical) = (c.vertical, c.horizontal);
+        c.table = std::array::from_fn(|i| c.table[i % 8 * 8 + i / 8]);
     }
+    components
 }

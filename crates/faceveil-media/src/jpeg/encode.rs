@@ -1,8 +1,15 @@
 //! JPEG out.
 
 use crate::colour::{flatten, row8};
-use crate::jpeg::progressive::progressive;
-use crate::{EncodeError, Format, JpegCoding, JpegComponent, Photo, Source, icc};
+use crate::jpeg::decode::components;
+use crate::jpeg::header;
+use crate::jpeg::model::Model;
+use crate::jpeg::segments::{self, Described};
+use crate::jpeg::units::Row;
+use crate::{
+    DecodeError, EncodeError, Format, JpegCoding, JpegComponent, JpegOutcome, Limits, Photo, Source, icc,
+    inspect,
+};
 use faceveil_core::raster::{Color, Raster, Samples};
 use jpeg_encoder::{
     ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, ImageBuffer, JpegColorType,
@@ -13,47 +20,57 @@ use std::cell::RefCell;
 /// For pictures that were no JPEG: quality 92 of 100 of the standard's tables, full chroma.
 const QUALITY: u8 = 92;
 
-pub(crate) fn encode(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, EncodeError> {
+/// The file, and for a JPEG source what became of its coefficients.
+pub(crate) fn encode(
+    photo: &Photo,
+    exif: Option<&[u8]>,
+) -> Result<(Vec<u8>, Option<JpegOutcome>), EncodeError> {
     let (width, height) = (photo.raster.width(), photo.raster.height());
     let (Ok(_), Ok(_)) = (u16::try_from(width), u16::try_from(height)) else {
         let limit = u16::MAX.into();
         return Err(EncodeError::TooLarge { format: Format::Jpeg, width, height, limit });
     };
-    write(photo, exif).map_err(|e| EncodeError::Encoder { format: Format::Jpeg, message: e.to_string() })
+    let profile = |written| icc::describing(photo.icc.as_deref(), photo.raster.color(), written);
+    let mut outcome = None;
+    if let Source::Jpeg(coding) = &photo.source {
+        match coding.original.write(&photo.raster, coding, exif, profile) {
+            Ok(file) => return Ok((file, Some(JpegOutcome::Kept))),
+            Err(why) => outcome = Some(JpegOutcome::Reencoded(why)),
+        }
+    }
+    let error = |message| EncodeError::Encoder { format: Format::Jpeg, message };
+    let plan = Plan::of(photo);
+    let sequential = encoded(&plan, &photo.raster).map_err(|e| error(e.to_string()))?;
+    let beginning = segments::beginning(plan.model.adobe(), exif, profile(plan.model.color()));
+    let file = finished(beginning, &plan, &sequential).map_err(|e| error(e.to_string()))?;
+    Ok((file.ok_or_else(|| error("a coefficient too large".into()))?, outcome))
 }
 
-fn write(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, EncodingError> {
-    let plan = Plan::of(photo);
+/// A sequential file of the picture, with the encoder's own codes and segments.
+fn encoded(plan: &Plan, raster: &Raster) -> Result<Vec<u8>, EncodingError> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, QUALITY);
     encoder.set_sampling_factor(plan.sampling);
-    // Factors of 4 the encoder cannot write in one scan, which is what `progressive` starts from.
-    let by_encoder = plan.progressive && !interleaved(plan.sampling);
-    encoder.set_progressive(by_encoder);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     if let Some([luma, chroma]) = plan.tables {
         let custom = |table: [u16; 64]| QuantizationTableType::Custom(Box::new(table));
         encoder.set_quantization_tables(custom(luma), custom(chroma));
     }
-    if plan.model == Model::Rgb {
-        encoder.add_app_segment(14, b"Adobe\0\x64\0\0\0\0\0".to_vec())?;
-    }
-    if let Some(exif) = exif {
-        encoder.add_exif_metadata(exif)?;
-    }
-    let written = plan.model.color();
-    if let Some(profile) = icc::describing(photo.icc.as_deref(), photo.raster.color(), written) {
-        encoder.add_icc_profile(profile)?;
-    }
-    encode_samples(encoder, &photo.raster, plan.model)?;
-    if plan.model == Model::Rgb {
-        // A JFIF segment promises YCbCr, and the encoder always writes one, of 18 bytes.
-        file.drain(2..20);
-    }
-    if plan.progressive && !by_encoder {
-        file = progressive(&file).ok_or(EncodingError::Write("no single scan to start from".into()))?;
-    }
+    encode_samples(encoder, raster, plan.model)?;
     Ok(file)
+}
+
+/// The same picture behind our own beginning, with the shortest codes; `None` if a coefficient is
+/// too large.
+fn finished(beginning: Vec<u8>, plan: &Plan, sequential: &[u8]) -> Result<Option<Vec<u8>>, DecodeError> {
+    let limits = Limits { max_pixels: u64::MAX, max_file_bytes: u64::MAX };
+    let header = header::read(sequential, &inspect(sequential)?, &limits)?;
+    let components = components(&header);
+    let picture =
+        Described { width: header.frame.width, height: header.frame.height, components: &components };
+    let rows: Vec<Row> = header.units.rows.iter().collect();
+    let write = if plan.progressive { segments::progressive } else { segments::sequential };
+    Ok(header.in_range.then(|| write(beginning, picture, &header.units.layout, &rows)).flatten())
 }
 
 fn encode_samples(
@@ -69,26 +86,6 @@ fn encode_samples(
         (Samples::U8(v), Color::Cmyk, Model::Ycck) => encoder.encode(v, width, height, ColorType::CmykAsYcck),
         (Samples::U8(v), Color::Cmyk, _) => encoder.encode(v, width, height, ColorType::Cmyk),
         _ => encoder.encode_image(Rows { raster, model, row: RefCell::default() }),
-    }
-}
-
-/// What the components of the file will mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Model {
-    Gray,
-    YCbCr,
-    Rgb,
-    Cmyk,
-    Ycck,
-}
-
-impl Model {
-    fn color(self) -> Color {
-        match self {
-            Self::Gray => Color::Gray,
-            Self::YCbCr | Self::Rgb => Color::Rgb,
-            Self::Cmyk | Self::Ycck => Color::Cmyk,
-        }
     }
 }
 
@@ -141,12 +138,6 @@ impl Plan {
         };
         Some(Self { model, sampling, tables: Some(tables), progressive: coding.progressive })
     }
-}
-
-/// Whether the encoder writes all components in one scan.
-fn interleaved(sampling: SamplingFactor) -> bool {
-    use SamplingFactor as S;
-    matches!(sampling, S::F_1_1 | S::F_2_1 | S::F_1_2 | S::F_2_2)
 }
 
 /// The smallest step of these components by coefficient, at most 255: the encoder writes tables of

@@ -2,12 +2,14 @@
 //! block there. The pixel decoder lets a scan end early, which leaves the rest of the picture
 //! grey; this is what turns that into an error.
 //!
-//! A sequential picture in one scan is only checked. For all others the coefficients are kept.
+//! A sequential picture in one scan is recorded as it is read. Of all others the coefficients are
+//! collected first.
 
 use crate::jpeg::block::{self, State};
 use crate::jpeg::coefficients::Coefficients;
 use crate::jpeg::header::Frame;
 use crate::jpeg::huffman::{Bits, Huffman};
+use crate::jpeg::units::{Layout, Recorder, Units};
 
 /// Bytes after a scan's last block that are forgiven: some cameras pad.
 const MAX_PADDING: usize = 16;
@@ -50,8 +52,15 @@ pub(super) struct ScanReader {
     frame: Frame,
     /// Whether each component's DC coefficients have come.
     begun: Vec<bool>,
-    /// `None` for a sequential picture in one scan.
-    pub coefficients: Option<Coefficients>,
+    picture: Picture,
+}
+
+/// What has been read so far.
+#[derive(Debug)]
+enum Picture {
+    /// Of a sequential picture in one scan.
+    Recorded(Recording),
+    Collected(Coefficients),
 }
 
 /// What a block of a scan holds.
@@ -66,11 +75,28 @@ pub(super) enum Kind {
 
 impl ScanReader {
     pub fn new(frame: &Frame, first: &Scan) -> Self {
-        let at_once = !frame.progressive && first.components.len() == frame.components.len();
-        Self {
-            frame: frame.clone(),
-            begun: vec![false; frame.components.len()],
-            coefficients: (!at_once).then(|| Coefficients::new(frame)),
+        let in_order = first.components.iter().enumerate().all(|(i, c)| c.index == i);
+        let at_once = !frame.progressive && in_order && first.components.len() == frame.components.len();
+        let picture = if at_once {
+            Picture::Recorded(Recording::new(frame))
+        } else {
+            Picture::Collected(Coefficients::new(frame))
+        };
+        Self { frame: frame.clone(), begun: vec![false; frame.components.len()], picture }
+    }
+
+    /// The picture, whether it was in one sequential scan, and whether all its coefficients are
+    /// those of a picture of 8 bits; else some are not as they were.
+    pub fn finish(self) -> (Units, bool, bool) {
+        match self.picture {
+            Picture::Recorded(recording) => {
+                let (rows, sound) = recording.recorder.finish();
+                (Units { layout: recording.layout, rows }, true, sound)
+            }
+            Picture::Collected(coefficients) => {
+                let (units, sound) = coefficients.units(&self.frame);
+                (units, false, sound)
+            }
         }
     }
 
@@ -94,7 +120,10 @@ impl ScanReader {
         loop {
             let stop = (done + interval).min(units);
             let mut interval = Interval { scan, kind, tables: &tables, bits: Bits::new(data, at) };
-            at = interval.read(&self.frame, self.coefficients.as_mut(), done..stop, across)?;
+            at = match &mut self.picture {
+                Picture::Recorded(recording) => interval.record(recording, done..stop)?,
+                Picture::Collected(to) => interval.read(&self.frame, to, done..stop, across)?,
+            };
             done = stop;
             if done == units {
                 return leftover(data, at);
@@ -149,6 +178,19 @@ fn tables<'a>(scan: &Scan, kind: Kind, dc: &'a TableSet, ac: &'a TableSet) -> Op
     scan.components.iter().map(of).collect()
 }
 
+/// A sequential picture in one scan, as far as it has been read.
+#[derive(Debug)]
+struct Recording {
+    layout: Layout,
+    recorder: Recorder,
+}
+
+impl Recording {
+    fn new(frame: &Frame) -> Self {
+        Self { layout: Layout::new(frame), recorder: Recorder::default() }
+    }
+}
+
 /// The data between two restarts.
 struct Interval<'a> {
     scan: &'a Scan,
@@ -162,7 +204,7 @@ impl Interval<'_> {
     fn read(
         &mut self,
         frame: &Frame,
-        mut kept: Option<&mut Coefficients>,
+        collected: &mut Coefficients,
         units: std::ops::Range<u64>,
         across: u32,
     ) -> Result<usize, Fault> {
@@ -175,13 +217,38 @@ impl Interval<'_> {
                 let (h, v) =
                     if single { (1, 1) } else { (component.horizontal.into(), component.vertical.into()) };
                 for (dy, dx) in (0..v).flat_map(|dy| (0..h).map(move |dx| (dy, dx))) {
-                    let to = kept.as_mut().and_then(|k| k.block_mut(c.index, x * h + dx, y * v + dy));
+                    let to = collected.block_mut(c.index, x * h + dx, y * v + dy);
                     state.component = c.index;
-                    let sound = block::read(&mut self.bits, self.kind, self.scan, *tables, to, &mut state);
-                    if sound.is_none() || self.bits.overrun() {
+                    let read =
+                        |to| block::read(&mut self.bits, self.kind, self.scan, *tables, to, &mut state);
+                    if to.and_then(read).is_none() || self.bits.overrun() {
                         return Err(self.fault());
                     }
                 }
+            }
+        }
+        Ok(self.bits.position())
+    }
+
+    /// The same for a sequential scan of all components, into the recording.
+    fn record(&mut self, to: &mut Recording, units: std::ops::Range<u64>) -> Result<usize, Fault> {
+        let across = to.layout.across as u64;
+        let mut previous = [0i32; 4];
+        for unit in units {
+            let (x, y) = ((unit % across) as usize, (unit / across) as usize);
+            for &slot in &to.layout.slots {
+                let tables = self.tables.get(slot.component).copied().unwrap_or((None, None));
+                let recorder = to.layout.is_real(slot, x, y).then_some(&mut to.recorder);
+                let read = block::record(&mut self.bits, tables, slot.component, recorder, &mut previous);
+                if read.is_none() || self.bits.overrun() {
+                    return Err(self.fault());
+                }
+                if !to.layout.is_real(slot, x, y) {
+                    to.recorder.filler();
+                }
+            }
+            if x + 1 == to.layout.across {
+                to.recorder.end_row();
             }
         }
         Ok(self.bits.position())

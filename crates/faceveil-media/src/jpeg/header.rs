@@ -1,9 +1,9 @@
 //! The tables and headers of a JPEG, ITU-T T.81 annex B, and what they make of its scans.
 
 use crate::inspect::Part;
-use crate::jpeg::coefficients::Coefficients;
-use crate::jpeg::entropy::{Scan, ScanComponent, ScanReader, TableSet, Tables};
+use crate::jpeg::entropy::{Scan, ScanComponent, ScanReader, TableSet};
 use crate::jpeg::huffman::Huffman;
+use crate::jpeg::units::Units;
 use crate::{DecodeError, Format, Limits};
 
 /// Zig-zag order: the row-by-row index of the `k`-th coefficient (T.81 figure A.6).
@@ -39,10 +39,21 @@ impl Frame {
         (max(|c| c.horizontal), max(|c| c.vertical))
     }
 
-    /// Units of scans of several components (MCU), across and down.
-    pub fn units(&self) -> (u32, u32) {
+    /// Whether no component has more samples a row than the first: the pixel decoder scrambles others.
+    pub fn first_is_widest(&self) -> bool {
+        self.components.first().is_some_and(|c| u32::from(c.horizontal) == self.max_sampling().0)
+    }
+
+    /// Pixels of a unit of scans of several components (MCU), across and down.
+    pub fn unit_size(&self) -> (u32, u32) {
         let (h, v) = self.max_sampling();
-        (self.width.div_ceil(8 * h), self.height.div_ceil(8 * v))
+        (8 * h, 8 * v)
+    }
+
+    /// Units, across and down.
+    pub fn units(&self) -> (u32, u32) {
+        let (across, down) = self.unit_size();
+        (self.width.div_ceil(across), self.height.div_ceil(down))
     }
 
     /// Blocks of a component that hold picture, across and down.
@@ -63,12 +74,17 @@ pub(super) struct Header {
     pub jfif: bool,
     /// The Adobe segment's colour transform.
     pub adobe: Option<u8>,
-    /// Where the picture came in several scans: what they add up to.
-    pub coefficients: Option<Coefficients>,
+    /// Its coefficients.
+    pub units: Units,
+    /// Whether the picture is in one sequential scan.
+    pub one_scan: bool,
+    /// Whether all coefficients are those of a picture of 8 bits a sample; else some of `units` are
+    /// not those of the file.
+    pub in_range: bool,
 }
 
 /// Reads the headers and every scan: its codes, its restarts, and that it holds every block it
-/// must. Keeps the coefficients only of pictures in several scans.
+/// must.
 pub(super) fn read(bytes: &[u8], parts: &[Part], limits: &Limits) -> Result<Header, DecodeError> {
     let mut walk = Walk::new(bytes, limits);
     for part in parts {
@@ -283,42 +299,7 @@ impl<'a> Walk<'a> {
         if frame.components.iter().any(|c| tables[usize::from(c.table)].is_none()) {
             return Err(damaged("a quantisation table missing", at));
         }
-        let coefficients = reader.coefficients;
-        Ok(Header { frame, tables, jfif: self.jfif, adobe: self.adobe, coefficients })
-    }
-}
-
-/// The one scan of a sequential file, ready to be read.
-pub(super) struct OnlyScan<'a> {
-    pub frame: Frame,
-    pub scan: Scan,
-    pub data: &'a [u8],
-    dc: TableSet,
-    ac: TableSet,
-}
-
-impl<'a> OnlyScan<'a> {
-    /// `None` unless the file has just one scan, of all its components and without restarts.
-    pub fn find(bytes: &'a [u8], parts: &[Part]) -> Option<Self> {
-        let limits = Limits { max_pixels: u64::MAX, max_file_bytes: u64::MAX };
-        let mut scans = parts.iter().filter(|p| p.name == "scan");
-        let (data, None) = (scans.next()?.data(bytes), scans.next()) else { return None };
-        let mut walk = Walk::new(bytes, &limits);
-        for part in parts.iter().take_while(|p| p.name != "scan") {
-            walk.visit(part).ok()?;
-        }
-        let (frame, scan) = (walk.frame?, walk.scan?);
-        let whole = scan.components.len() == frame.components.len() && scan.restart_interval == 0;
-        let sound = whole && !frame.progressive;
-        sound.then_some(Self { frame, scan, data, dc: walk.dc, ac: walk.ac })
-    }
-
-    /// The tables of a component.
-    pub fn tables(&self, component: usize) -> Tables<'_> {
-        let of = self.scan.components.iter().find(|c| c.index == component);
-        let Some(of) = of else { return (None, None) };
-        let dc = self.dc.get(usize::from(of.dc)).and_then(Option::as_ref);
-        let ac = self.ac.get(usize::from(of.ac)).and_then(Option::as_ref);
-        (dc, ac)
+        let (units, one_scan, in_range) = reader.finish();
+        Ok(Header { frame, tables, jfif: self.jfif, adobe: self.adobe, units, one_scan, in_range })
     }
 }

@@ -121,6 +121,17 @@ impl<'a> Bits<'a> {
         table.symbols.get(usize::try_from(index).ok()?).copied()
     }
 
+    /// The next symbol with the bits that follow it, as many as its low four bits say.
+    #[inline]
+    pub fn coded(&mut self, table: &Huffman) -> Option<(u8, u32)> {
+        let symbol = self.symbol(table)?;
+        let size = u32::from(symbol & 15);
+        // `symbol` left at least 16 bits; a shift by 64 - 0 must not be.
+        let value = (self.buffer >> 1 >> (63 - size)) as u32;
+        self.drop(size);
+        Some((symbol, value))
+    }
+
     /// Up to 16 bits as a number.
     #[inline]
     pub fn take(&mut self, bits: u32) -> u32 {
