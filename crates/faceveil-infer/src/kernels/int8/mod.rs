@@ -11,8 +11,9 @@ mod reference;
 mod tests;
 
 use super::{Isa, LANES, padded};
+pub(super) use pack::{Depth64, Panel};
 #[cfg(target_arch = "x86_64")]
-pub(super) use pack::{Depth64, Last, Panel, SUMS, channel};
+pub(super) use pack::{Last, SUMS, channel};
 
 /// What the 8-bit values of a picture of channels stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -351,7 +352,7 @@ pub(super) struct Windows<'a> {
 impl Windows<'_> {
     /// Those from pixel `p` on.
     #[inline(always)]
-    pub fn from_pixel(self, p: usize) -> Self {
+    pub fn starting_at(self, p: usize) -> Self {
         let [a, b, c] = self.rows;
         let at = p * self.step;
         Self { rows: [&a[at..], &b[at..], &c[at..]], ..self }

@@ -18,10 +18,10 @@ pub(super) fn windows(x: Windows<'_>, weights: &PointWeights, residual: Option<&
                         add_products(&mut sums, four, quads);
                     }
                 }
-                for i in 0..SUMS.min(panel.width) {
+                for (i, sum) in sums.into_iter().enumerate().take(panel.width) {
                     let c = panel.at + channel(vectors, v, i);
                     let added = residual.map_or(0.0, |r| f32::from(r[p * n + c]) * last.residual_factor[i]);
-                    pixel[c] = requantise(sums[i], last.factor[i], added);
+                    pixel[c] = requantise(sum, last.factor[i], added);
                 }
             }
         }

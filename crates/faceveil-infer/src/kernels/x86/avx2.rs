@@ -82,7 +82,7 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
     let mut p = 0;
     while p < pixels {
         let count = if pixels - p >= TILE { TILE } else { 1 };
-        let x = x.from_pixel(p);
+        let x = x.starting_at(p);
         // No closures here and below: one that is not inlined is compiled without the vector instructions.
         let residual = match residual {
             Some(r) => Some(&r[p * n..(p + count) * n]),

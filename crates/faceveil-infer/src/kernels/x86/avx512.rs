@@ -78,7 +78,7 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
             4 | 5 => 4,
             _ => TILE,
         };
-        let x = x.from_pixel(p);
+        let x = x.starting_at(p);
         // No closures here and below: one that is not inlined is compiled without the vector instructions.
         let residual = match residual {
             Some(r) => Some(&r[p * n..(p + count) * n]),

@@ -2,6 +2,8 @@
 //! the calls into functions that need the instructions. [`Avx2`] and [`Avx512`] can only be had where the
 //! processor has them. Floats are computed with AVX2 and FMA on both: wider registers gain nothing there.
 #![allow(unsafe_code)]
+// A closure that is not inlined is compiled without the vector instructions of the function around it.
+#![allow(clippy::manual_map, clippy::needless_range_loop)]
 
 mod avx2;
 mod avx512;
