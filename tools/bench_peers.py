@@ -100,14 +100,18 @@ def contenders(ours, models, size):
     centerface = models / "centerface/centerface.onnx"
     return {
         "YuNet_n": {
-            "faceveil": ours.runner("yunet", size, "detected"),
-            "faceveil, portable": ours.runner("yunet", size, "portable"),
+            "faceveil": ours.runner("yunet", size, "int8"),
+            "faceveil, AVX2 only": ours.runner("yunet", size, "avx2-int8"),
+            "faceveil, floats": ours.runner("yunet", size, "detected"),
+            "faceveil, portable floats": ours.runner("yunet", size, "portable"),
             "OpenCV FaceDetectorYN": opencv_yunet(yunet, size),
             "ONNX Runtime": onnx_runtime(yunet, size),
         },
         "CenterFace": {
-            "faceveil": ours.runner("centerface", size, "detected"),
-            "faceveil, portable": ours.runner("centerface", size, "portable"),
+            "faceveil": ours.runner("centerface", size, "int8"),
+            "faceveil, AVX2 only": ours.runner("centerface", size, "avx2-int8"),
+            "faceveil, floats": ours.runner("centerface", size, "detected"),
+            "faceveil, portable floats": ours.runner("centerface", size, "portable"),
             "OpenCV dnn": opencv_network(centerface, size),
             "ONNX Runtime": onnx_runtime(centerface, size),
         },

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod deny;
+mod large;
 mod page;
 mod proof;
 mod python;

@@ -12,12 +12,16 @@ use faceveil_data::split::{Part, Set};
 use faceveil_eval::{Rate, Summary, judge_folder};
 use serde_json::{Value, json};
 
+use crate::large::write_large;
 use crate::python::{call, environment};
 use crate::smoke::copy_flat;
 use crate::{page, test};
 
 /// Sets that the tables are about.
 const SETS: [Set; 4] = [Set::Fddb, Set::MasksVoc, Set::WiderYolo, Set::Negatives];
+/// The peer, its folder and its arguments: its default threshold of 0.2, and the lower one that `thorough` is held against.
+const PEERS: [(&str, &str, &[&str]); 2] =
+    [("deface 1.5.0", "deface", &[]), ("deface 1.5.0, 0.1", "deface-0.1", &["--thresh", "0.1"])];
 /// Photos of the timing run.
 const TIMED: usize = 200;
 
@@ -34,7 +38,7 @@ pub struct Proof {
     #[arg(long)]
     only_timing: bool,
     /// Levels to measure.
-    #[arg(long, value_delimiter = ',', default_values_t = ["balanced".to_owned()])]
+    #[arg(long, value_delimiter = ',', default_values_t = ["fast".to_owned(), "balanced".to_owned(), "thorough".to_owned()])]
     levels: Vec<String>,
 }
 
@@ -52,20 +56,17 @@ pub fn run(root: &Path, shared: &Path, proof: &Proof) -> Result<()> {
         figures["timing"] = timing(&program, &deface, &work, proof)?;
         return write(root, &figures);
     }
+    let programs = Programs { program: &program, deface: &deface, python: &python, shared };
     let mut rows = Vec::new();
     for set in SETS {
         let items = dataset::load(shared, set, Part::Report)?;
-        let from = work.join(set.name()).join("orig");
-        copy_flat(&items, &from)?;
-        let peer = work.join(set.name()).join("deface");
-        run_deface(&deface, &from, &peer)?;
-        rows.push(measured(set, "deface 1.5.0", &items, &from, &peer, &python, shared)?);
-        for level in &proof.levels {
-            let out = work.join(set.name()).join(level);
-            hide(&program, &from, &out, level)?;
-            rows.push(measured(set, &format!("faceveil {level}"), &items, &from, &out, &python, shared)?);
-        }
+        let folder = work.join(set.name());
+        copy_flat(&items, &folder.join("orig"))?;
+        rows.extend(programs.all(set.name(), Some(set), &items, &folder, proof)?);
     }
+    let folder = work.join("large");
+    let items = write_large(shared, &folder.join("orig"))?;
+    rows.extend(programs.all("12 MP, faces of 16 to 40 px", None, &items, &folder, proof)?);
     let turned = turned_rows(&program, shared, &work, proof)?;
     let timing = if proof.no_timing { Value::Null } else { timing(&program, &deface, &work, proof)? };
     let figures = json!({
@@ -84,25 +85,63 @@ fn write(root: &Path, figures: &Value) -> Result<()> {
     page::write(root, figures)
 }
 
-/// One program's outputs of a set, judged by our measures and by the referee.
-fn measured(
-    set: Set,
-    who: &str,
-    items: &[Item],
-    from: &Path,
-    out: &Path,
-    python: &Path,
-    shared: &Path,
-) -> Result<Value> {
-    println!("judging {who} on {}", set.name());
-    let summary = Summary::of(&judge_folder(items, out, 2)?);
-    Ok(json!({
-        "set": set.name(),
-        "who": who,
-        "ours": figures(&summary),
-        "by_px": summary.by_px,
-        "referee": referee(set, from, out, python, shared)?,
-    }))
+/// What is compared, and what judges it.
+struct Programs<'a> {
+    program: &'a Path,
+    deface: &'a Path,
+    python: &'a Path,
+    shared: &'a Path,
+}
+
+impl Programs<'_> {
+    /// The rows of a table: each program's outputs of `folder`'s pictures.
+    fn all(
+        &self,
+        name: &str,
+        set: Option<Set>,
+        items: &[Item],
+        folder: &Path,
+        proof: &Proof,
+    ) -> Result<Vec<Value>> {
+        let from = folder.join("orig");
+        let mut rows = Vec::new();
+        for (who, place, arguments) in PEERS {
+            let out = folder.join(place);
+            run_deface(self.deface, arguments, &from, &out)?;
+            rows.push(self.measured(name, set, who, items, &from, &out)?);
+        }
+        for level in &proof.levels {
+            let out = folder.join(level);
+            hide(self.program, &from, &out, level)?;
+            rows.push(self.measured(name, set, &format!("faceveil {level}"), items, &from, &out)?);
+        }
+        Ok(rows)
+    }
+
+    /// One program's outputs, judged by our measures and by the referee.
+    fn measured(
+        &self,
+        name: &str,
+        set: Option<Set>,
+        who: &str,
+        items: &[Item],
+        from: &Path,
+        out: &Path,
+    ) -> Result<Value> {
+        println!("judging {who} on {name}");
+        let summary = Summary::of(&judge_folder(items, out, 2)?);
+        let referee = match set {
+            Some(set) => referee(set, from, out, self.python, self.shared)?,
+            None => Value::Null,
+        };
+        Ok(json!({
+            "set": name,
+            "who": who,
+            "ours": figures(&summary),
+            "by_px": summary.by_px,
+            "referee": referee,
+        }))
+    }
 }
 
 fn figures(summary: &Summary) -> Value {
@@ -130,9 +169,10 @@ fn referee(set: Set, from: &Path, out: &Path, python: &Path, shared: &Path) -> R
         Set::WiderYolo => format!("yolo:{}", faces.join("labels").display()),
         _ => "none".to_owned(),
     };
-    let report = out.with_extension("referee.json");
+    let report = beside(out, "referee.json");
     // The peer's outputs are kept between runs, so the referee's word on them is, too.
-    if out.ends_with("deface") && report.is_file() {
+    let peer = PEERS.iter().any(|(_, place, _)| out.ends_with(place));
+    if peer && report.is_file() {
         return read_referee(&report);
     }
     let mut command = Command::new(python);
@@ -140,6 +180,14 @@ fn referee(set: Set, from: &Path, out: &Path, python: &Path, shared: &Path) -> R
     command.arg("--orig").arg(from).arg("--out").arg(out).arg("--report").arg(&report);
     ensure!(command.output()?.status.success(), "{command:?} failed");
     read_referee(&report)
+}
+
+/// A file beside an output folder (whose name may hold a full stop).
+fn beside(out: &Path, ending: &str) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    out.with_file_name(name)
 }
 
 fn read_referee(report: &Path) -> Result<Value> {
@@ -159,7 +207,7 @@ fn read_referee(report: &Path) -> Result<Value> {
 
 /// FDDB's lists of the two report folds as one file.
 fn joined_lists(fddb: &Path, out: &Path) -> Result<PathBuf> {
-    let file = out.with_extension("ellipses.txt");
+    let file = beside(out, "ellipses.txt");
     let mut all = String::new();
     for fold in ["07", "08"] {
         all += &std::fs::read_to_string(fddb.join(format!("FDDB-folds/FDDB-fold-{fold}-ellipseList.txt")))?;
@@ -169,7 +217,7 @@ fn joined_lists(fddb: &Path, out: &Path) -> Result<PathBuf> {
 }
 
 /// deface writes beside its inputs, so it works on a copy; its outputs of an earlier run are kept.
-fn run_deface(deface: &Path, from: &Path, out: &Path) -> Result<()> {
+fn run_deface(deface: &Path, arguments: &[&str], from: &Path, out: &Path) -> Result<()> {
     if out.is_dir() {
         return Ok(());
     }
@@ -178,7 +226,7 @@ fn run_deface(deface: &Path, from: &Path, out: &Path) -> Result<()> {
     call(Command::new("cp").arg("-r").arg(from).arg(&copy))?;
     println!("deface on {}", from.display());
     ensure!(
-        Command::new(deface).arg(&copy).output()?.status.success(),
+        Command::new(deface).args(arguments).arg(&copy).output()?.status.success(),
         "deface failed on {}",
         from.display()
     );
@@ -220,32 +268,41 @@ fn turned_rows(program: &Path, shared: &Path, work: &Path, proof: &Proof) -> Res
     Ok(rows)
 }
 
-/// Wall time of whole processes on the same photos, in turn, medians of three.
+/// Wall time of whole processes on small and on large photos.
 fn timing(program: &Path, deface: &Path, work: &Path, proof: &Proof) -> Result<Value> {
-    let from = work.join("timed/orig");
-    std::fs::create_dir_all(&from)?;
-    let mut names: Vec<_> =
-        std::fs::read_dir(work.join("fddb/orig"))?.collect::<std::io::Result<Vec<_>>>()?;
-    names.sort_by_key(|e| e.file_name());
-    for entry in names.iter().take(TIMED) {
-        std::fs::copy(entry.path(), from.join(entry.file_name()))?;
+    let mut tables = Vec::new();
+    for (folder, photos, words) in
+        [("fddb", TIMED, "fddb photos"), ("large", usize::MAX, "photos of 12 megapixels")]
+    {
+        let from = work.join(format!("timed-{folder}/orig"));
+        std::fs::create_dir_all(&from)?;
+        let mut names: Vec<_> =
+            std::fs::read_dir(work.join(folder).join("orig"))?.collect::<std::io::Result<Vec<_>>>()?;
+        names.sort_by_key(|e| e.file_name());
+        names.truncate(photos);
+        for entry in &names {
+            std::fs::copy(entry.path(), from.join(entry.file_name()))?;
+        }
+        let rows = race(program, deface, &from, proof)?;
+        tables.push(json!({ "photos": format!("{} {words}", names.len()), "rows": rows }));
     }
+    Ok(tables.into())
+}
+
+/// Every program on the same photos, in turn, medians of three.
+fn race(program: &Path, deface: &Path, from: &Path, proof: &Proof) -> Result<Vec<Value>> {
     let mut seconds: Vec<(String, Vec<f64>)> = vec![("deface 1.5.0".to_owned(), Vec::new())];
     seconds.extend(proof.levels.iter().map(|l| (format!("faceveil {l}"), Vec::new())));
     for _ in 0..3 {
-        let peer = work.join("timed/deface");
-        if peer.is_dir() {
-            std::fs::remove_dir_all(&peer)?;
-        }
-        let copy = work.join("timed/copy");
-        call(Command::new("cp").arg("-r").arg(&from).arg(&copy))?;
+        let copy = from.with_file_name("copy");
+        call(Command::new("cp").arg("-r").arg(from).arg(&copy))?;
         let start = Instant::now();
         ensure!(Command::new(deface).arg(&copy).output()?.status.success(), "deface failed");
         seconds[0].1.push(start.elapsed().as_secs_f64());
         std::fs::remove_dir_all(&copy)?;
         for (i, level) in proof.levels.iter().enumerate() {
             let start = Instant::now();
-            hide(program, &from, &work.join(format!("timed/{level}")), level)?;
+            hide(program, from, &from.with_file_name(level), level)?;
             seconds[i + 1].1.push(start.elapsed().as_secs_f64());
         }
     }
@@ -258,7 +315,7 @@ fn timing(program: &Path, deface: &Path, work: &Path, proof: &Proof) -> Result<V
     let rows = seconds.iter().map(
         |(who, s)| json!({ "who": who, "seconds": s, "median": median(s), "times_faster": peer / median(s) }),
     );
-    Ok(json!({ "photos": names.len().min(TIMED), "rows": rows.collect::<Vec<_>>() }))
+    Ok(rows.collect())
 }
 
 fn machine() -> Value {

@@ -58,9 +58,9 @@ impl Level {
     /// Size of a region as a multiple of the detected box.
     pub const fn margin(self) -> f32 {
         match self {
-            Self::Fast => 1.35,
+            Self::Fast => 1.32,
             Self::Balanced => 1.35,
-            Self::Thorough => 1.33,
+            Self::Thorough => 1.3,
         }
     }
 
