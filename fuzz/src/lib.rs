@@ -11,7 +11,7 @@ mod strip;
 use faceveil_data::truth::{fddb, voc, wider, yolo};
 
 pub use keep::{keep, kept};
-pub use network::onnx;
+pub use network::{model, onnx};
 pub use photo::{decode, inspect};
 pub use program::{config, journal, sidecar};
 pub use strip::{strip, stripped};
@@ -28,13 +28,14 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
+    Target { name: "model", seeds: "model", run: model },
     Target { name: "onnx", seeds: "onnx", run: onnx },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },

@@ -1,5 +1,10 @@
 //! Networks from files.
 
+use faceveil_core::face::Detector;
+use faceveil_core::raster::RgbView;
+use faceveil_infer::detectors::{ModelOptions, OnnxDetector};
+use faceveil_infer::engine::EngineChoice;
+use faceveil_infer::heads::ModelKind;
 use faceveil_infer::kernels::Isa;
 use faceveil_infer::network::{Input, Memory, Network};
 use faceveil_infer::onnx::Graph;
@@ -20,6 +25,19 @@ pub fn onnx(bytes: &[u8]) {
             assert!(cells > 0 && cells <= width * height, "{name}: {}×{}", output.width, output.height);
             assert!(output.channels() > 0, "{name}");
             output.at(cells - 1, output.channels() - 1);
+        }
+    }
+}
+
+/// A user's model of any family is refused, or searches a picture to the end or to an error; boxes are finite.
+pub fn model(bytes: &[u8]) {
+    let pixels = [100; 48 * 40 * 3];
+    let Some(view) = RgbView::new(48, 40, &pixels) else { return };
+    for kind in ModelKind::ALL {
+        let options = ModelOptions { kind, size: None, engine: EngineChoice::Inside };
+        let Ok(mut detector) = OnnxDetector::new("model", bytes, &options) else { continue };
+        for face in detector.detect(view, 0.3).unwrap_or_default() {
+            assert!(face.score >= 0.3 && face.rect.area().is_finite(), "{kind}: {face:?}");
         }
     }
 }

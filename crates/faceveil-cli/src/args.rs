@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::choices::{Choices, KeepMetadata, Level};
+use crate::detection::DetectionArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -123,6 +124,9 @@ pub struct DetectArgs {
     /// How thoroughly to look for faces [default: balanced]
     #[arg(long, value_name = "LEVEL")]
     pub level: Option<Level>,
+    /// What looks in a level's place.
+    #[command(flatten)]
+    pub detection: DetectionArgs,
     /// Refuse photos of more pixels than this [default: 200000000]
     #[arg(long, value_name = "N")]
     pub max_pixels: Option<u64>,
@@ -140,8 +144,17 @@ pub struct DetectArgs {
 impl DetectArgs {
     /// The typed choices as a layer.
     pub fn choices(&self) -> Choices {
+        let detection = self.detection.clone();
         Choices {
             level: self.level,
+            detector: detection.detector,
+            model: detection.model,
+            model_kind: detection.model_kind,
+            model_size: detection.model_size,
+            threshold: detection.threshold,
+            engine: detection.engine,
+            ort_library: detection.ort_library,
+            ort_provider: detection.ort_provider,
             max_pixels: self.max_pixels,
             jobs: self.jobs,
             quiet: self.quiet.then_some(true),

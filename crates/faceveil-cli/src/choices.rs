@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::zones::Zone;
 
+use crate::detection::{Detector, Engine, InputSize, Kind, Provider};
+
 /// One layer of choices; what is `None` is left to the next layer.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -17,6 +19,32 @@ pub struct Choices {
     /// How thoroughly to look for faces [default: balanced]
     #[arg(long, value_name = "LEVEL")]
     pub level: Option<Level>,
+    /// Look with this detector alone, in the place of a level
+    #[arg(long, value_name = "NAME")]
+    pub detector: Option<Detector>,
+    /// Look with this ONNX model alone, in the place of a level
+    ///
+    /// A face detector of yours, of a family that --model-kind names.
+    #[arg(long, value_name = "FILE.onnx")]
+    pub model: Option<PathBuf>,
+    /// Family of the model
+    #[arg(long, value_name = "KIND")]
+    pub model_kind: Option<Kind>,
+    /// Size of the model's input in pixels [default: the file's, or the picture's own]
+    #[arg(long, value_name = "WxH")]
+    pub model_size: Option<InputSize>,
+    /// Score from which a face counts, 0 to 1, with --detector or --model [default: the family's usual one]
+    #[arg(long, value_name = "SCORE", alias = "model-threshold")]
+    pub threshold: Option<f32>,
+    /// What runs the detector or the model [default: built-in]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+    /// ONNX Runtime's library, with --engine ort [default: $ORT_DYLIB_PATH]
+    #[arg(long, value_name = "FILE")]
+    pub ort_library: Option<PathBuf>,
+    /// Execution provider of ONNX Runtime, with --engine ort [default: the CPU]
+    #[arg(long, value_name = "PROVIDER")]
+    pub ort_provider: Option<Provider>,
     /// How faces are hidden [default: veil]
     ///
     /// veil looks like a blur but is made of at most 4×4 noisy cells; blur is cosmetic, as a
@@ -215,9 +243,23 @@ pub enum LayerError {
 
 impl Choices {
     /// These choices, and where there is none, those of `lower`.
-    pub fn over(self, lower: Self) -> Self {
+    pub fn over(self, mut lower: Self) -> Self {
+        self.look_over(&mut lower);
+        self.with(lower)
+    }
+
+    /// As [`Self::over`] for parts of one layer, where nothing drives anything out.
+    fn with(self, lower: Self) -> Self {
         Self {
             level: self.level.or(lower.level),
+            detector: self.detector.or(lower.detector),
+            model: self.model.or(lower.model),
+            model_kind: self.model_kind.or(lower.model_kind),
+            model_size: self.model_size.or(lower.model_size),
+            threshold: self.threshold.or(lower.threshold),
+            engine: self.engine.or(lower.engine),
+            ort_library: self.ort_library.or(lower.ort_library),
+            ort_provider: self.ort_provider.or(lower.ort_provider),
             style: self.style.or(lower.style),
             cells: self.cells.or(lower.cells),
             sigma: self.sigma.or(lower.sigma),
@@ -263,12 +305,12 @@ impl Choices {
             let parsed = matches.and_then(|m| Self::from_arg_matches(&m));
             let parsed = parsed
                 .map_err(|e| LayerError::Environment { variable, reason: first_line(&e.to_string()) })?;
-            choices = choices.over(parsed);
+            choices = choices.with(parsed);
         }
         Ok(choices)
     }
 
-    /// The choices made in a TOML file. A relative overlay is relative to the file.
+    /// The choices made in a TOML file. A relative overlay, model or library is relative to the file.
     ///
     /// # Errors
     /// [`LayerError`] if the file cannot be read, or holds anything but known keys with fitting values.
@@ -278,8 +320,9 @@ impl Choices {
             .map_err(|source| LayerError::Unreadable { path: shown(), source })?;
         let mut choices =
             Self::from_toml(&text).map_err(|reason| LayerError::Config { path: shown(), reason })?;
-        if let (Some(overlay), Some(folder)) = (&mut choices.overlay, path.parent()) {
-            *overlay = folder.join(&*overlay);
+        let files = [&mut choices.overlay, &mut choices.model, &mut choices.ort_library];
+        for file in files.into_iter().flatten() {
+            *file = path.parent().unwrap_or(Path::new("")).join(&*file);
         }
         Ok(choices)
     }

@@ -10,6 +10,7 @@ pub mod blur;
 pub mod choices;
 pub mod destination;
 pub mod detect;
+pub mod detection;
 pub mod jobs;
 pub mod journal;
 pub mod marks;

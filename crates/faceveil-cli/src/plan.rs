@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::args::{BlurArgs, DetectArgs};
 use crate::choices::{Choices, LayerError, Level, OnNoFace, Rgb, Shape, StyleName, config_file};
 use crate::destination::{Destination, format_of_ending, is_typed_as_folder, resolve};
+use crate::detection::{DetectionError, Looking};
 use crate::overlay;
 use crate::preview;
 use crate::recipe::Recipe;
@@ -30,6 +31,9 @@ pub enum PlanError {
     /// Environment or configuration file.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// What looks for the faces.
+    #[error(transparent)]
+    Detection(#[from] DetectionError),
     /// A number out of its range.
     #[error("--{flag} is {value}, must be {range}")]
     Number {
@@ -196,7 +200,8 @@ impl BlurPlan {
         if from.is_none() {
             check_flags_fit(&args.choices, chosen.style.unwrap_or(StyleName::Veil))?;
         }
-        let recipe = Recipe::new(&chosen)?;
+        let looking = if from.is_some() { Looking::nowhere() } else { chosen.looking(env)? };
+        let recipe = Recipe::new(&chosen, &looking)?;
         let destination = destination(&args.output, &inputs, from.is_some())?;
         if let Some(Input::Folder(photos)) = from.as_ref().and_then(|f| f.originals.as_ref()) {
             check_roots(&args.output, &[Input::Folder(photos.clone())])?;
@@ -246,8 +251,9 @@ impl DetectPlan {
         if inputs.len() > 1 && inputs.iter().any(|i| matches!(i, Input::Stdin)) {
             return Err(PlanError::Stdin);
         }
+        let detection = chosen.looking(env)?.detection;
         Ok(Self {
-            settings: Settings { level: level(&chosen), ..Settings::default() },
+            settings: Settings { level: level(&chosen), detection, ..Settings::default() },
             limits: limits(&chosen)?,
             jobs: jobs(&chosen, &inputs)?,
             inputs,
@@ -279,12 +285,13 @@ pub(crate) fn check_flags_fit(typed: &Choices, style: StyleName) -> Result<(), P
 }
 
 /// The settings, and the overlay's SHA-256 if there is one.
-pub(crate) fn settings(chosen: &Choices) -> Result<(Settings, String), PlanError> {
+pub(crate) fn settings(chosen: &Choices, looking: &Looking) -> Result<(Settings, String), PlanError> {
     let (style, overlay_sha256) = style(chosen)?;
     let margin = chosen.margin.map(|m| in_range("margin", m, 1.0, 4.0, "1 to 4")).transpose()?;
     let feather = chosen.feather.unwrap_or(Settings::default().feather);
     let settings = Settings {
         level: level(chosen),
+        detection: looking.detection.clone(),
         outline: match chosen.shape {
             Some(Shape::Box) => Outline::Box,
             Some(Shape::Ellipse) | None => Outline::Ellipse,
@@ -407,6 +414,7 @@ fn check_roots(out: &Path, inputs: &[Input]) -> Result<(), PlanError> {
 /// Everything that shapes an output's bytes or whether there is one, hashed.
 pub(crate) fn fingerprint(
     chosen: &Choices,
+    looking: &Looking,
     on_no_face: OnNoFace,
     keep_safe: bool,
     overlay_sha256: &str,
@@ -420,9 +428,10 @@ pub(crate) fn fingerprint(
         StyleName::Image => overlay_sha256.to_owned(),
     };
     let all = format!(
-        "{} level={:?} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}",
+        "{} level={:?} {} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}",
         env!("CARGO_PKG_VERSION"),
         level(chosen),
+        looking.fingerprint,
         chosen.shape.unwrap_or(Shape::Ellipse),
         chosen.margin,
         chosen.feather,

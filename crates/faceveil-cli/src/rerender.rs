@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::args::BlurArgs;
 use crate::choices::{self, Choices};
+use crate::detection::Looking;
 use crate::marks::Marks;
 use crate::plan::{PlanError, check_flags_fit, hex};
 use crate::recipe::Recipe;
@@ -42,7 +43,14 @@ pub fn inputs(args: &BlurArgs, chosen: &Choices) -> Result<(Vec<Input>, Option<F
     if args.from.is_empty() {
         return Ok((look(&args.inputs), None));
     }
-    let searching = [("level", typed.level.is_some()), ("keep-zone", typed.keep_zone.is_some())];
+    let searching = [
+        ("level", typed.level.is_some()),
+        ("detector", typed.detector.is_some()),
+        ("model", typed.model.is_some()),
+        ("threshold", typed.threshold.is_some()),
+        ("engine", typed.engine.is_some()),
+        ("keep-zone", typed.keep_zone.is_some()),
+    ];
     if let Some((flag, _)) = searching.into_iter().find(|(_, given)| *given) {
         return Err(PlanError::FromSearches(flag));
     }
@@ -112,10 +120,10 @@ impl Rerender {
             bail!("{why}");
         }
         let (record, bytes) = Sidecar::read(&found.input)?;
-        let chosen = from.chosen.clone().over(record.settings.choices());
+        let chosen = from.chosen.clone().without_detector().over(record.settings.choices());
         check_flags_fit(&from.typed, chosen.style.unwrap_or(choices::StyleName::Veil))?;
         let original = from.original(found, &record)?;
-        let mut recipe = Recipe::new(&chosen)?;
+        let mut recipe = Recipe::new(&chosen, &Looking::nowhere())?;
         recipe.fingerprint = fingerprint(&recipe, &record);
         Ok(Self { recipe, record, sha256: hex(&Sha256::digest(bytes)), original })
     }

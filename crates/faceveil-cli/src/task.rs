@@ -10,7 +10,7 @@ use crate::marks::Marks;
 use crate::plan::{BlurPlan, hex};
 use crate::recipe::Recipe;
 use crate::rerender::{Rerender, way};
-use crate::sidecar::{Model, Output, Sidecar, Source};
+use crate::sidecar::{Output, Sidecar, Source};
 use crate::walk::{Found, Kind};
 
 /// What is done to one file.
@@ -106,7 +106,7 @@ impl<'a> Task<'a> {
         let recipe = self.recipe();
         let models = match self.sidecar() {
             Some(sidecar) => sidecar.record.models.clone(),
-            None => recipe.settings.level.models().map(model).collect(),
+            None => recipe.models.clone(),
         };
         let record = Sidecar {
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -125,8 +125,4 @@ impl<'a> Task<'a> {
         };
         Ok(record.to_json()?)
     }
-}
-
-fn model(info: &faceveil::ModelInfo) -> Model {
-    Model { name: info.name.to_owned(), sha256: info.sha256.to_owned() }
 }

@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod face;
 pub mod fusion;
 pub mod geom;
+pub mod letterbox;
 pub mod nms;
 pub mod policy;
 pub mod raster;

@@ -2,18 +2,25 @@
 
 #[cfg(feature = "centerface")]
 mod centerface;
-#[cfg(feature = "yunet")]
+mod named;
+mod onnx;
+#[cfg(any(feature = "yunet", feature = "yunet-s"))]
 mod yunet;
 
 #[cfg(feature = "centerface")]
 pub use centerface::CenterFace;
-#[cfg(feature = "yunet")]
+pub use named::{BoxedDetector, DetectorName};
+pub use onnx::{MAX_INPUT_SIDE, MAX_MODEL_BYTES, ModelError, ModelOptions, OnnxDetector};
+#[cfg(any(feature = "yunet", feature = "yunet-s"))]
 pub use yunet::YuNet;
 
 use faceveil_core::raster::RgbView;
 
+#[cfg(any(feature = "yunet", feature = "centerface"))]
 use crate::kernels::Isa;
-use crate::network::{ImportError, Input, Network, Observer, Precision};
+use crate::network::{ImportError, Input, Observer};
+#[cfg(any(feature = "yunet", feature = "centerface"))]
+use crate::network::{Network, Precision};
 
 /// Pixels that a detector looks at in one piece; more must be tiled or shrunk by the caller.
 pub const MAX_VIEW_PIXELS: u64 = 16 << 20;
@@ -30,6 +37,17 @@ pub enum DetectError {
         /// What is wrong.
         source: ImportError,
     },
+    /// A model that a general engine runs does not fit, or stopped working.
+    #[error("{model}: {source}")]
+    Onnx {
+        /// Name of the model or of its file.
+        model: String,
+        /// What is wrong.
+        source: Box<ModelError>,
+    },
+    /// This build has no such detector.
+    #[error("this build leaves the detector {0} out")]
+    LeftOut(DetectorName),
     /// The view is too large to be searched in one piece.
     #[error("a view of {width}×{height} pixels is over the limit of {MAX_VIEW_PIXELS}")]
     TooLarge {
@@ -82,6 +100,7 @@ fn fill<V: Copy + From<u8>>(view: RgbView<'_>, width: usize, order: [usize; 3], 
 }
 
 /// A bundled network in either precision.
+#[cfg(any(feature = "yunet", feature = "centerface"))]
 fn load_network(
     model: &crate::weights::ModelInfo,
     ranges: &str,

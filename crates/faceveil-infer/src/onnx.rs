@@ -3,7 +3,13 @@
 //! The bytes are not trusted: every length is checked, nothing panics, and no claim of the file makes
 //! the reader allocate more than the file is long.
 
+mod rewrite;
+mod wire;
+
 use std::collections::HashMap;
+
+pub use rewrite::without_shapes;
+use wire::{Fields, Value, message, text};
 
 /// Why a file is not a graph that can be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,15 +50,38 @@ pub enum OnnxError {
         /// Values in the file.
         got: u64,
     },
-    /// Element types other than 32-bit float and 64-bit integer.
-    #[error("initialiser {name} has element type {kind}, only 1 (float) and 7 (int64) are read")]
+    /// Element types other than floats of 32 and 64 bits, integers of 32 and 64 bits, and booleans.
+    #[error(
+        "initialiser {name} has element type {kind}, only 1 (float), 6 (int32), 7 (int64), 9 (bool) and 11 (double) are read"
+    )]
     TensorKind {
         /// Its name.
         name: String,
         /// `TensorProto.DataType`
         kind: u64,
     },
+    /// The values are in another file.
+    #[error("initialiser {name} is in another file; only models of one file are read")]
+    External {
+        /// Its name.
+        name: String,
+    },
+    /// More of something than any network needs.
+    #[error("the file holds more than {limit} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many are read.
+        limit: usize,
+    },
 }
+
+/// Nodes, tensors or names of a graph at most.
+const MAX_ITEMS: usize = 1 << 14;
+/// Inputs, outputs or attributes of a node at most.
+const MAX_NODE_PARTS: usize = 1 << 10;
+/// Numbers in an attribute at most.
+const MAX_ATTRIBUTE: usize = 1 << 12;
 
 /// A constant of the graph.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,6 +103,10 @@ pub struct Attribute {
     pub float: f32,
     /// The integers, empty if absent.
     pub ints: Vec<i64>,
+    /// The floats, empty if absent.
+    pub floats: Vec<f32>,
+    /// The text, empty if absent.
+    pub text: String,
     /// The tensor of a `Constant`.
     pub tensor: Option<Tensor>,
 }
@@ -100,6 +133,8 @@ pub struct Graph {
     pub tensors: HashMap<String, Tensor>,
     /// Names of the graph's inputs (older files list the initialisers here, too).
     pub inputs: Vec<String>,
+    /// Shapes of those inputs that declare one; a side of free size is `None`.
+    pub input_shapes: HashMap<String, Vec<Option<usize>>>,
     /// Names of the graph's outputs.
     pub outputs: Vec<String>,
 }
@@ -120,89 +155,6 @@ impl Graph {
     }
 }
 
-enum Value<'a> {
-    Number(u64),
-    Fixed32(u32),
-    Bytes(&'a [u8]),
-}
-
-/// The fields of one protobuf message, in order.
-struct Fields<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Fields<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    fn varint(&mut self) -> Result<u64, OnnxError> {
-        let (start, mut value) = (self.at, 0u64);
-        for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or(OnnxError::Truncated { at: self.at, need: 1 })?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(OnnxError::Varint { at: start })
-    }
-
-    fn take(&mut self, need: u64) -> Result<&'a [u8], OnnxError> {
-        let body = usize::try_from(need)
-            .ok()
-            .and_then(|n| self.at.checked_add(n))
-            .and_then(|end| self.bytes.get(self.at..end))
-            .ok_or(OnnxError::Truncated { at: self.at, need })?;
-        self.at += body.len();
-        Ok(body)
-    }
-
-    fn field(&mut self) -> Result<(u64, Value<'a>), OnnxError> {
-        let at = self.at;
-        let key = self.varint()?;
-        let value = match key & 7 {
-            0 => Value::Number(self.varint()?),
-            1 => {
-                self.take(8)?;
-                Value::Number(0) // no field that is read here is a 64-bit fixed one
-            }
-            2 => {
-                let need = self.varint()?;
-                Value::Bytes(self.take(need)?)
-            }
-            5 => {
-                let mut four = [0; 4];
-                four.copy_from_slice(self.take(4)?);
-                Value::Fixed32(u32::from_le_bytes(four))
-            }
-            wire => return Err(OnnxError::Wire { wire: wire as u8, at }),
-        };
-        Ok((key >> 3, value))
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u64, Value<'a>), OnnxError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.at >= self.bytes.len() {
-            return None;
-        }
-        let field = self.field();
-        if field.is_err() {
-            self.at = self.bytes.len();
-        }
-        Some(field)
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 fn parse_graph(bytes: &[u8]) -> Result<Graph, OnnxError> {
     let mut graph = Graph::default();
     for field in Fields::of(bytes) {
@@ -212,10 +164,19 @@ fn parse_graph(bytes: &[u8]) -> Result<Graph, OnnxError> {
                 let (name, tensor) = parse_tensor(body)?;
                 graph.tensors.insert(name, tensor);
             }
-            (11, Value::Bytes(body)) => graph.inputs.push(value_name(body)?),
+            (11, Value::Bytes(body)) => {
+                let name = value_name(body)?;
+                if let Some(shape) = value_shape(body)? {
+                    graph.input_shapes.insert(name.clone(), shape);
+                }
+                graph.inputs.push(name);
+            }
             (12, Value::Bytes(body)) => graph.outputs.push(value_name(body)?),
             _ => {}
         }
+        let most =
+            graph.nodes.len().max(graph.tensors.len()).max(graph.inputs.len()).max(graph.outputs.len());
+        at_most("nodes, initialisers, inputs or outputs", most, MAX_ITEMS)?;
     }
     Ok(graph)
 }
@@ -227,6 +188,33 @@ fn value_name(bytes: &[u8]) -> Result<String, OnnxError> {
         }
     }
     Ok(String::new())
+}
+
+fn at_most(what: &'static str, count: usize, limit: usize) -> Result<(), OnnxError> {
+    if count > limit { Err(OnnxError::TooMany { what, limit }) } else { Ok(()) }
+}
+
+/// `ValueInfoProto.type.tensor_type.shape`
+fn value_shape(bytes: &[u8]) -> Result<Option<Vec<Option<usize>>>, OnnxError> {
+    let mut body = bytes;
+    for number in [2, 1, 2] {
+        let Some(inner) = message(body, number)? else { return Ok(None) };
+        body = inner;
+    }
+    let mut shape = Vec::new();
+    for field in Fields::of(body) {
+        if let (1, Value::Bytes(dimension)) = field? {
+            let mut size = None;
+            for field in Fields::of(dimension) {
+                if let (1, Value::Number(n)) = field? {
+                    size = usize::try_from(n).ok().filter(|&n| n > 0);
+                }
+            }
+            shape.push(size);
+            at_most("dimensions of an input", shape.len(), MAX_NODE_PARTS)?;
+        }
+    }
+    Ok(Some(shape))
 }
 
 fn parse_node(bytes: &[u8]) -> Result<Node, OnnxError> {
@@ -242,6 +230,8 @@ fn parse_node(bytes: &[u8]) -> Result<Node, OnnxError> {
             }
             _ => {}
         }
+        let most = node.inputs.len().max(node.outputs.len()).max(node.attributes.len());
+        at_most("inputs, outputs or attributes of a node", most, MAX_NODE_PARTS)?;
     }
     Ok(node)
 }
@@ -253,10 +243,15 @@ fn parse_attribute(bytes: &[u8]) -> Result<(String, Attribute), OnnxError> {
             (1, Value::Bytes(body)) => name = text(body),
             (2, Value::Fixed32(bits)) => attribute.float = f32::from_bits(bits),
             (3, Value::Number(n)) => attribute.int = n as i64,
+            (4, Value::Bytes(body)) => attribute.text = text(body),
+            (7, Value::Fixed32(bits)) => attribute.floats.push(f32::from_bits(bits)),
+            (7, Value::Bytes(packed)) => attribute.floats.extend(floats_of(packed)),
             (5, Value::Bytes(body)) => attribute.tensor = Some(parse_tensor(body)?.1),
             (8, value) => numbers(value, &mut attribute.ints)?,
             _ => {}
         }
+        let most = attribute.ints.len().max(attribute.floats.len());
+        at_most("numbers in an attribute", most, MAX_ATTRIBUTE)?;
     }
     Ok((name, attribute))
 }
@@ -277,7 +272,7 @@ fn numbers(value: Value<'_>, into: &mut Vec<i64>) -> Result<(), OnnxError> {
 }
 
 fn parse_tensor(bytes: &[u8]) -> Result<(String, Tensor), OnnxError> {
-    let (mut name, mut kind, mut raw) = (String::new(), 0, None);
+    let (mut name, mut kind, mut raw, mut elsewhere) = (String::new(), 0, None, false);
     let (mut dims, mut floats, mut ints) = (Vec::new(), Vec::new(), Vec::new());
     for field in Fields::of(bytes) {
         match field? {
@@ -285,19 +280,27 @@ fn parse_tensor(bytes: &[u8]) -> Result<(String, Tensor), OnnxError> {
             (2, Value::Number(n)) => kind = n,
             (4, Value::Fixed32(bits)) => floats.push(f32::from_bits(bits)),
             (4, Value::Bytes(packed)) => floats.extend(floats_of(packed)),
-            (7, value) => numbers(value, &mut ints)?,
+            (5 | 7, value) => numbers(value, &mut ints)?,
             (8, Value::Bytes(body)) => name = text(body),
             (9, Value::Bytes(body)) => raw = Some(body),
+            (13, Value::Bytes(_)) => elsewhere = true,
+            (14, Value::Number(place)) => elsewhere |= place == 1,
             _ => {}
         }
     }
+    if elsewhere {
+        return Err(OnnxError::External { name });
+    }
     match (kind, raw) {
         (1, Some(raw)) => floats = floats_of(raw).collect(),
-        (7, Some(raw)) => ints = raw.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect(),
-        (1 | 7, None) => {}
+        (6, Some(raw)) => ints = raw.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b).into()).collect(),
+        (7, Some(raw)) => ints = raw.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect(),
+        (9, Some(raw)) => ints = raw.iter().map(|&b| b.into()).collect(),
+        (11, Some(raw)) => floats = raw.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+        (1 | 6 | 7 | 9, None) => {}
         _ => return Err(OnnxError::TensorKind { name, kind }),
     }
-    let got = if kind == 1 { floats.len() } else { ints.len() } as u64;
+    let got = if matches!(kind, 1 | 11) { floats.len() } else { ints.len() } as u64;
     let need =
         dims.iter().try_fold(1u64, |all, &n| all.checked_mul(u64::try_from(n).ok()?)).unwrap_or(u64::MAX);
     if got != need {
@@ -315,7 +318,7 @@ fn floats_of(bytes: &[u8]) -> impl Iterator<Item = f32> {
 mod tests {
     use super::*;
 
-    fn bytes_field(number: u8, body: &[u8]) -> Vec<u8> {
+    pub(super) fn bytes_field(number: u8, body: &[u8]) -> Vec<u8> {
         let mut out = vec![number << 3 | 2];
         let mut rest = body.len();
         while rest >= 0x80 {
@@ -327,7 +330,7 @@ mod tests {
         out
     }
 
-    fn small_model() -> Vec<u8> {
+    pub(super) fn small_model() -> Vec<u8> {
         let tensor =
             [&[8, 2, 16, 1][..], &bytes_field(8, b"w"), &bytes_field(9, &[0, 0, 128, 63, 0, 0, 0, 64])];
         let ints = [&bytes_field(1, b"strides")[..], &[0x40, 2, 0x40, 2]].concat();
@@ -356,6 +359,21 @@ mod tests {
         for n in 0..good.len() {
             assert!(Graph::parse(&good[..n]).is_err(), "{n} bytes");
         }
+    }
+
+    #[test]
+    fn too_many_of_anything_is_refused() {
+        let nodes = bytes_field(7, &[0x0a, 0].repeat(MAX_ITEMS + 1));
+        assert!(matches!(Graph::parse(&nodes), Err(OnnxError::TooMany { limit: MAX_ITEMS, .. })));
+        let inputs = bytes_field(7, &bytes_field(1, &[0x0a, 0].repeat(MAX_NODE_PARTS + 1)));
+        assert!(matches!(Graph::parse(&inputs), Err(OnnxError::TooMany { limit: MAX_NODE_PARTS, .. })));
+    }
+
+    #[test]
+    fn other_files_are_not_read() {
+        let tensor = [&[8, 1, 16, 1][..], &bytes_field(8, b"w"), &[0x70, 1]].concat();
+        let model = bytes_field(7, &bytes_field(5, &tensor));
+        assert_eq!(Graph::parse(&model), Err(OnnxError::External { name: "w".to_owned() }));
     }
 
     #[test]

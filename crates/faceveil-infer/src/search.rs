@@ -18,7 +18,7 @@ use crate::view::{Backdrop, RgbImage, map_face};
 
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
 /// full size (for the small ones). It also bounds the memory of the networks.
-const VIEW_PIXELS: f64 = 0.5e6;
+pub(crate) const VIEW_PIXELS: f64 = 0.5e6;
 /// Sides of a tile at most, pixels.
 const TILE: u32 = 1280;
 /// Pixels that neighbouring tiles share: a face at a seam is whole in one of them unless it is larger,
@@ -33,7 +33,7 @@ const WEAKEST: f32 = 0.04;
 const SUSPECT: f32 = 0.06;
 /// Faces of different views that overlap more than this are the same. High: where boxes of two views
 /// disagree, both are hidden.
-const SAME_BOX_IOU: f32 = 0.65;
+pub(crate) const SAME_BOX_IOU: f32 = 0.65;
 
 /// At which scales each detector looks; every look is an opinion of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -228,15 +228,15 @@ fn faces_at(
     Ok(faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect())
 }
 
-fn scaled(side: u32, scale: f32) -> u32 {
+pub(crate) fn scaled(side: u32, scale: f32) -> u32 {
     ((side as f32 * scale).round() as u32).max(1)
 }
 
-fn ratio(a: u32, b: u32) -> f32 {
+pub(crate) fn ratio(a: u32, b: u32) -> f32 {
     a as f32 / b as f32
 }
 
-fn is_transparent(raster: &Raster) -> bool {
+pub(crate) fn is_transparent(raster: &Raster) -> bool {
     let channels = raster.color().channels();
     raster.color().has_alpha()
         && match raster.samples() {
@@ -268,7 +268,7 @@ fn around<'f>(faces: impl Iterator<Item = &'f Face>, width: u32, height: u32) ->
 }
 
 /// Tiles that cover the picture and share at least [`OVERLAP`] pixels with their neighbours.
-fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
+pub(crate) fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
     spans(height).flat_map(move |(top, bottom)| {
         spans(width).map(move |(left, right)| Rect { left, top, right, bottom })
     })

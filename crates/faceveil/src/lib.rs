@@ -14,35 +14,43 @@
 //! protect against is in `docs/threat-model.md`.
 #![forbid(unsafe_code)]
 
+mod detection;
 mod level;
 mod noise;
 #[cfg(feature = "image")]
 mod picture;
 
+pub use detection::{Detection, UserModel};
 pub use faceveil_core as core;
 pub use faceveil_core::face::Face;
 pub use faceveil_core::policy::{Outline, PolicyError};
 pub use faceveil_core::redact::{Overlay, Region, RelativeSigma, Style};
 pub use faceveil_core::zone::Zones;
-pub use faceveil_infer::detectors::DetectError;
+pub use faceveil_infer::detectors::{
+    DetectError, DetectorName, MAX_INPUT_SIDE, MAX_MODEL_BYTES, ModelOptions,
+};
+pub use faceveil_infer::engine::{EngineChoice, OrtLibrary, OrtProvider};
+pub use faceveil_infer::heads::ModelKind;
 pub use faceveil_infer::weights::{ModelInfo, models};
 pub use level::Level;
 
+use detection::Finder;
 use faceveil_core::policy::Policy;
 use faceveil_core::raster::Raster;
 use faceveil_core::redact::{RedactError, redact};
-use faceveil_infer::search::Search;
 
 /// What to do to a photo.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How thoroughly to look.
     pub level: Level,
+    /// What looks: the level's detectors, or one in their place.
+    pub detection: Detection,
     /// What to put over the faces.
     pub style: Style,
     /// Outline of the regions.
     pub outline: Outline,
-    /// Size of a region as a multiple of the detected box, `1.0..=4.0`; `None` takes the level's own.
+    /// Size of a region as a multiple of the detected box, `1.0..=4.0`; `None` takes that of what looks.
     pub margin: Option<f32>,
     /// Width of the soft edge outside the region, as a share of the face's shorter side, `0.0..=1.0`.
     pub feather: f32,
@@ -55,6 +63,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             level: Level::default(),
+            detection: Detection::default(),
             style: Style::Veil,
             outline: Outline::Ellipse,
             margin: None,
@@ -85,6 +94,12 @@ pub enum Error {
         /// Name of the missing model.
         model: &'static str,
     },
+    /// A detector's threshold is no score.
+    #[error("the threshold is {threshold}, must be 0 to 1")]
+    Threshold {
+        /// What was asked for.
+        threshold: f32,
+    },
     /// The picture's colour model cannot be redacted in place.
     #[error("pictures of type {0} are not supported; convert to 8 or 16 bits a sample first")]
     PictureType(String),
@@ -102,7 +117,7 @@ pub struct Report {
 /// Finds and hides faces. Keep one a thread: it reuses its memory from photo to photo.
 #[derive(Debug)]
 pub struct Anonymizer {
-    search: Search,
+    finder: Finder,
     policy: Policy,
     style: Style,
     seed: Option<u64>,
@@ -112,11 +127,10 @@ impl Anonymizer {
     /// # Errors
     /// [`Error`] if the settings are out of range or need a detector that this build leaves out.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        settings.level.check_detectors()?;
-        let margin = settings.margin.unwrap_or(settings.level.margin());
+        let margin = settings.margin.unwrap_or(settings.detection.margin(settings.level));
         Ok(Self {
             policy: Policy::new(settings.outline, margin, settings.feather)?,
-            search: Search::new(settings.level.search())?,
+            finder: settings.detection.finder(settings.level)?,
             style: settings.style.clone(),
             seed: settings.seed,
         })
@@ -138,7 +152,7 @@ impl Anonymizer {
     /// # Errors
     /// [`Error`] if the picture could not be searched.
     pub fn detect(&mut self, raster: &Raster) -> Result<Vec<Face>, Error> {
-        Ok(self.search.faces(raster)?)
+        Ok(self.finder.faces(raster)?)
     }
 
     /// The regions that [`Self::anonymize`] would hide for these faces.

@@ -10,8 +10,16 @@ use faceveil_cli::choices::{Choices, config_file};
 use crate::sandbox::{Sandbox, jpeg, run};
 
 /// For each choice three values that are not its default: as flag, in the environment, in the file.
-const TABLE: [(&str, &str, &str, &str); 20] = [
+const TABLE: [(&str, &str, &str, &str); 28] = [
     ("level", "fast", "thorough", "\"balanced\""),
+    ("detector", "yunet", "yunet-s", "\"ultraface\""),
+    ("model", "a.onnx", "b.onnx", "\"/c.onnx\""),
+    ("model-kind", "yunet", "retinaface-1mb", "\"yolo-face\""),
+    ("model-size", "32x64", "640x480", "\"320x320\""),
+    ("threshold", "0.1", "0.2", "0.3"),
+    ("engine", "ort", "built-in", "\"ort\""),
+    ("ort-library", "a.so", "b.so", "\"/c.so\""),
+    ("ort-provider", "cuda", "tensorrt", "\"openvino\""),
     ("style", "solid", "blur", "\"pixelate\""),
     ("cells", "2", "3", "4"),
     ("sigma", "0.2", "0.3", "0.4"),
@@ -139,6 +147,25 @@ fn an_overlay_in_a_file_is_relative_to_the_file() {
     let b = Sandbox::new();
     let path = b.put("sub/c.toml", b"overlay = \"o.png\"");
     assert_eq!(Choices::from_file(&path).unwrap().overlay.unwrap(), b.path("sub/o.png"));
+}
+
+#[test]
+fn a_model_and_its_kind_may_both_stand_in_the_environment() {
+    let env = |name: &str| match name {
+        "FACEVEIL_MODEL" => Some("a.onnx".into()),
+        "FACEVEIL_MODEL_KIND" => Some("scrfd".into()),
+        "FACEVEIL_THRESHOLD" => Some("0.4".into()),
+        _ => None,
+    };
+    let choices = Choices::from_env(env).unwrap();
+    assert!(choices.model.is_some() && choices.model_kind.is_some() && choices.threshold == Some(0.4));
+    let both = Choices::from_env(|name| match name {
+        "FACEVEIL_LEVEL" => Some("fast".into()),
+        "FACEVEIL_DETECTOR" => Some("yunet".into()),
+        _ => None,
+    });
+    let refusal = both.unwrap().looking(&|_| None).map(drop).unwrap_err().to_string();
+    assert!(refusal.starts_with("--level and --detector exclude each other"), "{refusal}");
 }
 
 #[test]

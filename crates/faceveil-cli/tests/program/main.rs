@@ -1,6 +1,7 @@
 //! The program as its users run it: the real binary, in a temporary folder.
 
 mod behaviour;
+mod detection;
 #[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(target_os = "linux")]

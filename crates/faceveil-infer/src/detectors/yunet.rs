@@ -5,16 +5,20 @@ use faceveil_core::geom::{Point, RectF};
 use faceveil_core::nms;
 use faceveil_core::raster::RgbView;
 
-use super::{DetectError, fill_input, load_network, padded_size};
+#[cfg(feature = "yunet")]
+use super::load_network;
+use super::{DetectError, fill_input, padded_size};
 use crate::kernels::Isa;
-use crate::network::{ImportError, Memory, Network, Precision};
-use crate::weights::{YUNET, YUNET_RANGES};
+#[cfg(feature = "yunet")]
+use crate::network::Precision;
+use crate::network::{ImportError, Memory, Network};
+use crate::weights::ModelInfo;
 
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Boxes that overlap more are one face; the value of OpenCV's `FaceDetectorYN` in its examples.
 const NMS_IOU: f32 = 0.3;
 
-/// The YuNet_n detector. Reads pictures as BGR, `0..=255`.
+/// The YuNet_n detector, or the smaller YuNet_s. Reads pictures as BGR, `0..=255`.
 #[derive(Clone, Debug)]
 pub struct YuNet {
     network: Network,
@@ -26,9 +30,25 @@ impl YuNet {
     ///
     /// # Errors
     /// [`DetectError::Model`] if they are damaged.
+    #[cfg(feature = "yunet")]
     pub fn new(isa: Isa, precision: Precision) -> Result<Self, DetectError> {
-        let network =
-            load(isa, precision).map_err(|source| DetectError::Model { model: YUNET.name, source })?;
+        let weights = &crate::weights::YUNET;
+        Self::of(weights, load_network(weights, crate::weights::YUNET_RANGES, isa, precision))
+    }
+
+    /// YuNet_s, which has the same form and 53,121 parameters; with the weights inside the binary, in floats.
+    ///
+    /// # Errors
+    /// [`DetectError::Model`] if they are damaged.
+    #[cfg(feature = "yunet-s")]
+    pub fn small(isa: Isa) -> Result<Self, DetectError> {
+        let weights = &crate::weights::YUNET_S;
+        Self::of(weights, Network::from_onnx(weights.bytes, 3, isa))
+    }
+
+    fn of(weights: &ModelInfo, network: Result<Network, ImportError>) -> Result<Self, DetectError> {
+        let network = network.and_then(checked);
+        let network = network.map_err(|source| DetectError::Model { model: weights.name, source })?;
         Ok(Self { network, memory: Memory::default() })
     }
 
@@ -79,8 +99,8 @@ impl YuNet {
     }
 }
 
-fn load(isa: Isa, precision: Precision) -> Result<Network, ImportError> {
-    let network = load_network(&YUNET, YUNET_RANGES, isa, precision)?;
+/// The network, if it has YuNet's outputs.
+fn checked(network: Network) -> Result<Network, ImportError> {
     for stride in STRIDES {
         for (part, channels) in [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)] {
             network.expect_output(&format!("{part}_{stride}"), channels)?;

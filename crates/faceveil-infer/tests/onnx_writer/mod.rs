@@ -47,6 +47,7 @@ impl Random {
 pub struct Writer {
     body: Vec<u8>,
     tensors: usize,
+    zeros: usize,
 }
 
 impl Writer {
@@ -60,6 +61,34 @@ impl Writer {
         body.extend(bytes(9, &floats.iter().flat_map(|f| f.to_le_bytes()).collect::<Vec<_>>()));
         self.body.extend(bytes(5, &body));
         name
+    }
+
+    /// Adds a tensor of integers; its name.
+    pub fn ints(&mut self, values: &[i64]) -> String {
+        self.tensors += 1;
+        let name = format!("w{}", self.tensors);
+        let mut body = number(1, values.len() as u64);
+        body.extend(number(2, 7));
+        body.extend(bytes(8, name.as_bytes()));
+        body.extend(bytes(9, &values.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>()));
+        self.body.extend(bytes(5, &body));
+        name
+    }
+
+    /// Adds an output of these values, which depends on the picture in form only.
+    pub fn output(&mut self, name: &str, dims: &[usize], values: &[f32]) {
+        let zero = format!("{name}_zero");
+        if self.zeros == 0 {
+            self.node("GlobalAveragePool", &["x"], "mean", &[]);
+        }
+        self.zeros += 1;
+        let weights = self.tensor(&[1, 3, 1, 1], &[0.0; 3]);
+        self.node("Conv", &["mean", &weights], &zero, &[("kernel_shape", &[1, 1])]);
+        let flat = format!("{name}_flat");
+        let shape = self.ints(&[1]);
+        self.node("Reshape", &[&zero, &shape], &flat, &[]);
+        let values = self.tensor(dims, values);
+        self.node("Add", &[&flat, &values], name, &[]);
     }
 
     /// Adds a node with lists of integers as attributes; `group` stands alone.
@@ -113,10 +142,26 @@ impl Writer {
         self.node("ConvTranspose", &[from, &weights], output, &[("strides", &[2, 2])]);
     }
 
-    /// The whole file.
+    /// The whole file; the input declares no shape.
     pub fn finish(&self, outputs: &[&str]) -> Vec<u8> {
+        self.with_input(&[], outputs)
+    }
+
+    /// The whole file, for the general engine as well: the input's type and shape and the version of the operations
+    /// are declared. A side of 0 is free.
+    pub fn finish_for(&self, dims: &[u64], outputs: &[&str]) -> Vec<u8> {
+        let sides = dims.iter().flat_map(|&n| bytes(1, &if n == 0 { Vec::new() } else { number(1, n) }));
+        let shape = bytes(2, &sides.collect::<Vec<u8>>());
+        let kind = bytes(2, &bytes(1, &[number(1, 1), shape].concat()));
+        let mut file = number(1, 7);
+        file.extend(self.with_input(&kind, outputs));
+        file.extend(bytes(8, &number(2, 13)));
+        file
+    }
+
+    fn with_input(&self, kind: &[u8], outputs: &[&str]) -> Vec<u8> {
         let mut graph = self.body.clone();
-        graph.extend(bytes(11, &bytes(1, b"x")));
+        graph.extend(bytes(11, &[&bytes(1, b"x")[..], kind].concat()));
         graph.extend(outputs.iter().flat_map(|name| bytes(12, &bytes(1, name.as_bytes()))));
         bytes(7, &graph)
     }
