@@ -3,7 +3,7 @@
 use faceveil_core::geom::RectF;
 use faceveil_core::raster::SamplesMut;
 use faceveil_core::redact::{Region, Shape};
-use faceveil_media::{EncodeError, EncodeOptions, Encoded, Format, JpegOutcome, Photo, Source, encode_photo};
+use faceveil_media::{EncodeError, EncodeOptions, Encoded, JpegOutcome, Photo, Source, encode_photo};
 
 use crate::photo::read;
 
@@ -15,7 +15,9 @@ pub fn keep(bytes: &[u8]) {
 
 /// As [`keep`]; whether there were coefficients to keep.
 pub fn kept(bytes: &[u8]) -> bool {
-    let Some(mut photo) = read(bytes).filter(|p| p.source.format() == Format::Jpeg) else { return false };
+    // The other formats' decoders have targets of their own.
+    let jpeg = Some(bytes).filter(|b| b.starts_with(b"\xFF\xD8"));
+    let Some(mut photo) = jpeg.and_then(read) else { return false };
     let Some(first) = written(&photo).filter(|e| e.jpeg == Some(JpegOutcome::Kept)) else { return false };
     let again = read(&first.bytes).expect("what we write can be read");
     let second = written(&again).expect("what we write can be written again");
