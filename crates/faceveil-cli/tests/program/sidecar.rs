@@ -50,7 +50,7 @@ fn a_single_output_and_standard_streams() {
     b.put("a.jpg", &portrait());
     b.run(["blur", "a.jpg", "-o", "o.png", "--sidecar", "--level", "fast"]).exits(0);
     let sidecar = record(&b, "o.png.faceveil.json");
-    assert_eq!((sidecar.result.format.name(), sidecar.models.len()), ("PNG", 1));
+    assert_eq!((sidecar.result.format.name(), sidecar.models.len()), ("PNG", 2));
     b.pipe(&["blur", "-", "-o", "p.jpg", "--sidecar"], &portrait()).exits(0);
     assert_eq!(record(&b, "p.jpg.faceveil.json").source.path, None);
     b.run(["blur", "a.jpg", "-o", "-", "--sidecar"]).exits(3).says("has no place for a sidecar");
