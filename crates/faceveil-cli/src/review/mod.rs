@@ -7,7 +7,7 @@ mod batch;
 mod browser;
 mod edit;
 mod gate;
-mod http;
+pub mod http;
 mod routes;
 mod views;
 

@@ -1,13 +1,16 @@
 // The page around the picture: the list, the regions, the buttons and the keys.
 
 const ROW = 58;
-let busy = false;
+let busy = false, sayTimer = 0;
 
 function say(words, kind = '', reload = false) {
   $('message').hidden = !words;
   $('message').className = kind;
   $('words').textContent = words;
   $('reload').hidden = !reload;
+  // Good news goes by itself, bad news waits to be read.
+  clearTimeout(sayTimer);
+  if (kind === 'good') sayTimer = setTimeout(() => say(''), 5000);
 }
 
 function make(name, properties, ...children) {
@@ -40,12 +43,12 @@ function row(p, at) {
   const o = state.opened.get(p.id);
   if (p.error) facts.append(make('span', { className: 'wrong', textContent: 'cannot be read' }));
   else {
+    if (o && isUnsaved(o)) facts.append(make('span', { className: 'weak', textContent: 'not saved · ' }));
+    else if (o?.stale) facts.append(make('span', { className: 'weak', textContent: 'to be written · ' }));
+    else if (o?.touched) facts.append('done · ');
     if (p.score === null) facts.append('no face');
     else facts.append(make('span', { className: p.score < WEAK ? 'weak' : '', textContent: `weakest ${p.score.toFixed(2)}` }));
     facts.append(` · ${p.hidden} hidden`, p.shown ? ` · ${p.shown} visible` : '');
-    if (o && isUnsaved(o)) facts.append(make('span', { className: 'weak', textContent: ' · not saved' }));
-    else if (o?.stale) facts.append(make('span', { className: 'weak', textContent: ' · to be written' }));
-    else if (o?.touched) facts.append(' · done');
   }
   const button = make('button', { className: 'row', title: p.name }, make('b', { textContent: p.name }), facts);
   button.style.top = `${at * ROW}px`;
