@@ -86,7 +86,9 @@ pub fn render(batch: &Batch, id: usize, body: &[u8]) -> Result<serde_json::Value
     if !done {
         return Err(anyhow!("{} was not written", output.display()).into());
     }
-    Ok(json!({ "version": opened.version, "summary": summary }))
+    // Settings of today may have redrawn regions, or added zones.
+    let regions = &opened.json["regions"];
+    Ok(json!({ "version": opened.version, "summary": summary, "regions": regions }))
 }
 
 fn plan(batch: &Batch, id: usize, output: &Path) -> anyhow::Result<BlurPlan> {

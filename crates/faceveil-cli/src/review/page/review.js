@@ -141,7 +141,9 @@ function drawPanel(o) {
   const regions = o ? regionsOf(o) : [];
   const hidden = regions.filter((r) => r.hidden).length;
   $('facts').textContent = o ? `${o.sidecar.size.join(' × ')} pixels · ${hidden} hidden${regions.length > hidden ? ` · ${regions.length - hidden} left visible` : ''}` : '';
+  const focused = document.activeElement?.dataset?.key;
   $('regions').replaceChildren(...regions.map(regionRow));
+  if (focused) $('regions').querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
   const region = chosen();
   $('chosen').hidden = !region;
   if (region && document.activeElement !== $('note')) $('note').value = region.note || '';
@@ -153,9 +155,11 @@ function regionRow(region) {
   const what = { added: 'added by hand', zone: 'zone' }[region.origin] || 'face';
   const fact = make('span', { className: score < WEAK ? 'fact weak' : 'fact', textContent: score === undefined ? what : `face, score ${score.toFixed(3)}` });
   const pick = make('button', { className: 'pick' }, make('b', { textContent: region.id.startsWith('new-') ? 'new' : region.id }), fact);
+  pick.dataset.key = `pick ${region.id}`;
   pick.setAttribute('aria-pressed', String(region.id === state.selected));
   pick.addEventListener('click', () => { select(region.id); stage.focus({ preventScroll: true }); });
   const toggle = make('button', { className: region.hidden ? 'toggle' : 'toggle off', textContent: region.hidden ? 'hidden' : 'visible' });
+  toggle.dataset.key = `toggle ${region.id}`;
   toggle.setAttribute('aria-label', `${region.id}: ${region.hidden ? 'hidden; remove' : 'left visible; hide again'}`);
   toggle.addEventListener('click', () => { toggleRegion(here(), region.id); refresh(); });
   return make('li', {}, pick, toggle);

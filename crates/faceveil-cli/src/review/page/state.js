@@ -99,8 +99,14 @@ async function savePicture(o) {
 }
 
 async function renderPicture(o) {
-  const { version, summary } = await ask(`render/${o.id}`, { version: o.version });
+  const { version, summary, regions } = await ask(`render/${o.id}`, { version: o.version });
   Object.assign(o, { version, stale: false });
+  // Settings of today may have redrawn regions, or added zones: then that is what is edited from here.
+  const stateOf = (all) => JSON.stringify(all.map((r) => [r.id, essence(r)]));
+  if (stateOf(regions) !== stateOf(o.base)) {
+    o.base = regions;
+    commit(o, structuredClone(regions));
+  }
   Object.assign(state.byId.get(o.id), summary);
 }
 
