@@ -96,8 +96,8 @@ impl Batch {
     /// Reads all sidecars, one after the other; for a thread of its own.
     pub fn read_all(&self) {
         for id in 0..self.count() {
-            let summary = self.summary(id);
-            let original = self.original(id).ok().and_then(|path| resolve(&path).ok());
+            let (summary, original) = self.summary(id);
+            let original = original.and_then(|path| resolve(&path).ok());
             let mut known = self.known();
             known.summaries.push(summary);
             known.originals.extend(original);
@@ -124,7 +124,7 @@ impl Batch {
 
     /// Reads a sidecar again after it was written.
     pub fn refresh(&self, id: usize) -> Summary {
-        let summary = self.summary(id);
+        let (summary, _) = self.summary(id);
         if let Some(known) = self.known().summaries.get_mut(id) {
             *known = summary.clone();
         }
@@ -181,7 +181,8 @@ impl Batch {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn summary(&self, id: usize) -> Summary {
+    /// A sidecar in short, and where its original is.
+    fn summary(&self, id: usize) -> (Summary, Option<PathBuf>) {
         let found = &self.sidecars[id];
         let name = sidecar::output_of(&found.relative).unwrap_or_else(|| found.relative.clone());
         let name = name.display().to_string();
@@ -191,9 +192,12 @@ impl Batch {
                 summary.score = record.faces.iter().map(|f| f.face.score).reduce(f32::min);
                 summary.hidden = record.regions.iter().filter(|r| r.hidden).count();
                 summary.shown = record.regions.len() - summary.hidden;
+                (summary, self.from.original(found, &record).ok())
             }
-            Err(e) => summary.error = Some(format!("{e:#}")),
+            Err(e) => {
+                summary.error = Some(format!("{e:#}"));
+                (summary, None)
+            }
         }
-        summary
     }
 }

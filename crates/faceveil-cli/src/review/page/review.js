@@ -236,14 +236,14 @@ function addInMiddle() {
 }
 
 document.addEventListener('keydown', (event) => {
-  const typing = event.target.matches('input, select, textarea') || $('help').open;
+  const typing = event.target.matches?.('input, select, textarea') || $('help').open;
   if (typing || event.altKey) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const ctrl = event.ctrlKey || event.metaKey;
   let act = null;
   if (Object.hasOwn(ARROWS, key) && here() && !state.result) act = () => { arrow(event, ARROWS[key]); refresh(); };
   else if (ctrl) act = { z: () => undo(event.shiftKey ? 1 : -1), y: () => undo(1), s: saveAll }[key];
-  else if (key === 'Enter' && state.adding && !event.target.matches('button:not(#add)')) act = addInMiddle;
+  else if (key === 'Enter' && state.adding && !event.target.matches?.('button:not(#add)')) act = addInMiddle;
   else if (Object.hasOwn(KEYS, key)) act = KEYS[key];
   if (!act) return;
   event.preventDefault();
