@@ -102,7 +102,7 @@ function select(id) {
 }
 
 function selectBy(by) {
-  const all = here() ? regionsOf(here()) : [];
+  const all = here() ? ordered(here()) : [];
   if (!all.length) return;
   const at = all.findIndex((r) => r.id === state.selected);
   select(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : (at + by + all.length) % all.length].id);
@@ -142,7 +142,7 @@ function drawPanel(o) {
   const hidden = regions.filter((r) => r.hidden).length;
   $('facts').textContent = o ? `${o.sidecar.size.join(' × ')} pixels · ${hidden} hidden${regions.length > hidden ? ` · ${regions.length - hidden} left visible` : ''}` : '';
   const focused = document.activeElement?.dataset?.key;
-  $('regions').replaceChildren(...regions.map(regionRow));
+  $('regions').replaceChildren(...(o ? ordered(o) : []).map(regionRow));
   if (focused) $('regions').querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
   const region = chosen();
   $('chosen').hidden = !region;

@@ -97,6 +97,8 @@ function outline(shape, attributes, parent) {
   return svg('ellipse', { cx: x, cy: y, rx, ry, transform: `rotate(${shape.angle} ${x} ${y})`, ...attributes }, parent);
 }
 
+// Weakest first, as the pictures; then those of no face.
+const ordered = (o) => [...regionsOf(o)].sort((a, b) => (scoreOf(a) ?? 2) - (scoreOf(b) ?? 2));
 const scoreOf = (region) => here().sidecar.faces.find((f) => f.id === region.face)?.score;
 
 function drawRegions() {
@@ -108,7 +110,8 @@ function drawRegions() {
   const regions = drag?.draft || regionsOf(here());
   for (const region of regions) {
     const on = region.id === state.selected;
-    const group = svg('g', { class: `${region.hidden ? 'hiding' : 'shown'}${on ? ' selected' : ''}` }, shapes);
+    const weak = scoreOf(region) < WEAK ? ' doubtful' : '';
+    const group = svg('g', { class: `${region.hidden ? 'hiding' : 'shown'}${weak}${on ? ' selected' : ''}` }, shapes);
     for (const shape of region.shapes) outline(shape, { class: 'halo' }, group);
     for (const shape of region.shapes) outline(shape, { class: 'shape', 'data-region': region.id }, group);
     const [l, t] = boundsOf(region), score = scoreOf(region);
