@@ -239,7 +239,7 @@ pub struct ReviewArgs {
     #[arg(long, overrides_with = "no_open")]
     pub open: bool,
     /// Only print the address of the page
-    #[arg(long)]
+    #[arg(long, overrides_with = "open")]
     pub no_open: bool,
     /// Refuse photos of more pixels than this [default: 200000000]
     #[arg(long, value_name = "N")]
