@@ -200,6 +200,15 @@ ANNOTATIONS = {
 }
 
 
+REQUESTS = {
+    "get": "GET /0123456789abcdef0123456789abcdef/view/original/3/0/0/10/10?2 HTTP/1.1\r\nHost: 127.0.0.1:4000\r\n"
+           "Sec-Fetch-Site: same-origin\r\n\r\n",
+    "post": "POST /0123456789abcdef0123456789abcdef/save/0 HTTP/1.1\r\nHost: 127.0.0.1:4000\r\n"
+            "Origin: http://127.0.0.1:4000\r\nContent-Length: 15\r\n\r\n{\"version\":\"0\"}",
+    "chunks": "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 99999999999\r\n\r\n0\r\n\r\n",
+}
+
+
 def write(target, files):
     folder = HERE / "corpus-seed" / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -212,5 +221,6 @@ if __name__ == "__main__":
     write("onnx", networks())
     write("config", CONFIG.items())
     write("journal", journals())
+    write("request", REQUESTS.items())
     write("sidecar", sidecars())
     write("annotations", ANNOTATIONS.items())

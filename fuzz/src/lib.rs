@@ -13,7 +13,7 @@ use faceveil_data::truth::{fddb, voc, wider, yolo};
 pub use keep::{keep, kept};
 pub use network::{model, onnx};
 pub use photo::{decode, inspect};
-pub use program::{config, journal, sidecar};
+pub use program::{config, journal, request, sidecar};
 pub use strip::{strip, stripped};
 
 /// A fuzz target.
@@ -28,7 +28,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
@@ -37,6 +37,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "model", seeds: "model", run: model },
     Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "request", seeds: "request", run: request },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
 ];

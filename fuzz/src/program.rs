@@ -7,6 +7,7 @@ use faceveil_cli::args::BlurArgs;
 use faceveil_cli::choices::Choices;
 use faceveil_cli::journal::{Journal, Known, Stamp};
 use faceveil_cli::plan::BlurPlan;
+use faceveil_cli::review::http::{MAX_BODY, MAX_HEAD, parse_head};
 use faceveil_cli::sidecar::Sidecar;
 use faceveil_core::raster::{Color, Raster, Samples};
 use faceveil_core::redact::{SeededNoise, Style, redact};
@@ -102,4 +103,14 @@ pub fn sidecar(bytes: &[u8]) {
 
 fn content(path: &Path) -> Vec<u8> {
     std::fs::read(path).expect("the temporary file")
+}
+
+/// The head of a request to `review` is whole or not, whatever follows it, and its length is within the limit.
+pub fn request(bytes: &[u8]) {
+    let Ok(Some((head, end))) = parse_head(&bytes[..bytes.len().min(MAX_HEAD)]) else { return };
+    assert!(end <= bytes.len(), "{end} of {} bytes", bytes.len());
+    assert_eq!(parse_head(&bytes[..end]).ok().flatten(), Some((head.clone(), end)));
+    assert!(matches!(parse_head(&bytes[..end - 1]), Ok(None) | Err(_)), "whole without its last byte");
+    assert!(head.body_bytes().is_err() || head.body_bytes().is_ok_and(|bytes| bytes <= MAX_BODY));
+    assert!(!head.method.is_empty() && !head.target.is_empty(), "{head:?}");
 }

@@ -50,6 +50,8 @@ pub enum Verb {
     Detect(DetectArgs),
     /// Look at results with other eyes: are the faces really hidden, and is no metadata left
     Verify(VerifyArgs),
+    /// Look over a batch in the browser, on this machine: move, add or remove regions, and write again
+    Review(ReviewArgs),
     /// List the models inside this program, with licence, origin and SHA-256
     Models {
         /// Print one line of JSON a model
@@ -210,4 +212,36 @@ impl VerifyArgs {
             ..Choices::default()
         }
     }
+}
+
+const REVIEW_NOTES: &str = "\
+It listens on this machine only (127.0.0.1), and answers only who knows the address it prints. It ends with
+Ctrl-C. Choices for writing again may stand in the environment and the configuration file, as for blur.
+
+Exit codes:
+  1  nothing done
+  3  wrong usage: nothing was tried";
+
+/// What can be typed after `review`.
+#[derive(Args, Debug)]
+#[command(after_help = REVIEW_NOTES)]
+pub struct ReviewArgs {
+    /// The folder of the outputs and their sidecars, as blur --sidecar has written them, or one sidecar
+    #[arg(value_name = "DIR")]
+    pub batch: PathBuf,
+    /// The folder of the originals, if they are no longer where the sidecars say
+    #[arg(long, value_name = "DIR")]
+    pub originals: Option<PathBuf>,
+    /// Port to listen on [default: one that is free]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Open the page in the browser, even if no desktop is seen
+    #[arg(long, overrides_with = "no_open")]
+    pub open: bool,
+    /// Only print the address of the page
+    #[arg(long, overrides_with = "open")]
+    pub no_open: bool,
+    /// Refuse photos of more pixels than this [default: 200000000]
+    #[arg(long, value_name = "N")]
+    pub max_pixels: Option<u64>,
 }

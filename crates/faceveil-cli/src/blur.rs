@@ -59,6 +59,16 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
     Ok(reporter.finish())
 }
 
+/// Carries out a plan of a single file without journal and preview, and tells nobody.
+///
+/// # Errors
+/// There is nothing to do, or the output folder cannot be used; what goes wrong with the file is in its report.
+pub fn one(plan: &BlurPlan) -> anyhow::Result<FileReport> {
+    let work = Work { plan, journal: None, preview: None, spare: Mutex::new(None) };
+    let job = Jobs::new(plan)?.next().context("there is nothing to do")?;
+    Ok(work.report(&mut None, &job))
+}
+
 fn open_journal(path: &Path, plan: &BlurPlan) -> anyhow::Result<Journal> {
     let open = if plan.dry_run { Journal::peek } else { Journal::open };
     open(path).with_context(|| format!("journal {}", path.display()))

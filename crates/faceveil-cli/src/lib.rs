@@ -21,6 +21,7 @@ pub mod preview;
 pub mod recipe;
 pub mod report;
 pub mod rerender;
+pub mod review;
 pub mod sidecar;
 pub mod sniff;
 pub mod source;
@@ -37,6 +38,7 @@ use clap::Parser;
 use crate::args::{Cli, Verb};
 use crate::plan::{BlurPlan, DetectPlan, PlanError};
 use crate::report::complain;
+use crate::review::ReviewPlan;
 use crate::verify::VerifyPlan;
 
 /// Exit code of a run that tried and did nothing.
@@ -71,6 +73,10 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
                 complain(&format!("{e:#}"));
                 Ok(ExitCode::from(verify::UNCHECKED))
             }),
+            Err(e) => return refuse(&e),
+        },
+        Verb::Review(args) => match ReviewPlan::new(args) {
+            Ok(plan) => review::run(&plan),
             Err(e) => return refuse(&e),
         },
         Verb::Models { json } => about::models(json),

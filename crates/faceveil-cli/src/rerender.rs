@@ -77,7 +77,11 @@ impl FromPlan {
         self.original(found, &Sidecar::read(&found.input)?.0)
     }
 
-    fn original(&self, found: &Found, record: &Sidecar) -> anyhow::Result<PathBuf> {
+    /// The same for a sidecar that is read already.
+    ///
+    /// # Errors
+    /// It says nothing that helps.
+    pub fn original(&self, found: &Found, record: &Sidecar) -> anyhow::Result<PathBuf> {
         let recorded = record.source.path.as_deref().map(Path::new);
         match &self.originals {
             Some(Input::Folder(folder)) => {

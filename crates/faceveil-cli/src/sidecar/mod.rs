@@ -19,6 +19,7 @@ use faceveil_media::{Format, Limits, files};
 use serde::{Deserialize, Serialize};
 
 pub use error::SidecarError;
+pub(crate) use wire::RegionLine;
 
 use crate::choices::{self, Choices, KeepMetadata, Level, Rgb, StyleName};
 

@@ -66,9 +66,10 @@ struct FaceLine {
     opinions: Vec<[f32; 4]>,
 }
 
+/// A region as it stands in the file.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct RegionLine {
+pub(crate) struct RegionLine {
     id: String,
     origin: Origin,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,8 @@
 //! The program as its users run it: the real binary, in a temporary folder.
 
 mod behaviour;
+#[cfg(unix)]
+mod browser;
 mod detection;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -13,6 +15,9 @@ mod layers;
 mod places;
 mod preview;
 mod rerender;
+mod review;
+#[cfg(unix)]
+mod review_page;
 mod sandbox;
 mod sidecar;
 mod verify;
