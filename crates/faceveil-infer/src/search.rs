@@ -208,7 +208,7 @@ impl Search {
         std::mem::swap(self.yunet.memory(), self.centerface.memory());
     }
 
-    #[cfg(not(all(feature = "yunet", feature = "centerface")))]
+    #[cfg(all(feature = "centerface", not(feature = "yunet")))]
     fn share_memory(&mut self) {}
 }
 

@@ -71,7 +71,8 @@ mod tests {
         let origin = ("origin", "http://127.0.0.1:4000");
         let navigation = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
         let linked = [own, ("sec-fetch-site", "cross-site"), navigation[0], navigation[1]];
-        let cases: &[(&str, &str, &[(&str, &str)], bool)] = &[
+        type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], bool);
+        let cases: &[Case<'_>] = &[
             ("GET", "", &[own], true),
             ("GET", "batch", &[own], true),
             ("GET", "batch", &[own, ("sec-fetch-site", "same-origin")], true),

@@ -58,7 +58,7 @@ fn a_face_that_is_not_hidden_is_a_leak() {
     assert_eq!(findings(&ran), ["leak"], "{}", ran.text());
     let leak = &ran.json()[0]["findings"][0];
     assert_eq!((&leak["how"], leak["score"].as_f64().unwrap() > 0.5), (&"untouched".into(), true));
-    ran.says("shown.jpg: a face at 17").says("pixels is untouched");
+    ran.says("shown.jpg: a face at ").says("pixels is untouched");
     // A sidecar of another result is not believed.
     let ran = b.run(["verify", "in", "out"]).exits(0);
     ran.says("out/a.jpg: its sidecar is not believed: it was written for another result");
