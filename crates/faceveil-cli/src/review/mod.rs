@@ -1,7 +1,7 @@
 //! `faceveil review`: a page on this machine to look over a batch and correct it.
 //!
-//! The page's way in is [`gate`], a request's [`http`]; [`batch`] knows the sidecars, [`views`] shows the
-//! pictures, [`edit`] writes. Not for finding faces.
+//! The page's way in is `gate`, a request's `http`; `batch` knows the sidecars, `views` shows the
+//! pictures, `edit` writes. Not for finding faces.
 
 mod batch;
 mod browser;
