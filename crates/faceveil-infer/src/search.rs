@@ -268,7 +268,7 @@ fn around<'f>(faces: impl Iterator<Item = &'f Face>, width: u32, height: u32) ->
 }
 
 /// Tiles that cover the picture and share at least [`OVERLAP`] pixels with their neighbours.
-pub(crate) fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
+fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
     spans(height).flat_map(move |(top, bottom)| {
         spans(width).map(move |(left, right)| Rect { left, top, right, bottom })
     })

@@ -7,8 +7,13 @@ use faceveil_core::nms;
 use faceveil_core::raster::Raster;
 
 use crate::detectors::{BoxedDetector, DetectError};
-use crate::search::{SAME_BOX_IOU, VIEW_PIXELS, is_transparent, ratio, scaled, tiles};
+use crate::search::{SAME_BOX_IOU, VIEW_PIXELS, is_transparent, ratio, scaled};
 use crate::view::{Backdrop, RgbImage, map_face};
+
+/// Sides of a tile at most, pixels. Smaller than a level's: several detectors shrink whatever they see to their input.
+const TILE: u32 = 704;
+/// Pixels that neighbouring tiles share at least.
+const OVERLAP: u32 = 160;
 
 /// One detector and the score from which a face counts.
 pub struct SingleSearch {
@@ -80,5 +85,36 @@ impl SingleSearch {
 impl std::fmt::Debug for SingleSearch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SingleSearch").field("threshold", &self.threshold).finish_non_exhaustive()
+    }
+}
+
+/// Tiles that cover the picture, evenly spread.
+fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
+    spans(height).flat_map(move |(top, bottom)| {
+        spans(width).map(move |(left, right)| Rect { left, top, right, bottom })
+    })
+}
+
+/// Starts and ends of the tiles along a side.
+fn spans(side: u32) -> impl Iterator<Item = (i32, i32)> {
+    let length = side.min(TILE);
+    let steps = (side - length).div_ceil(TILE - OVERLAP);
+    let start = move |i| u64::from(side - length) * u64::from(i) / u64::from(steps.max(1));
+    (0..=steps).map(move |i| (start(i) as i32, start(i) as i32 + length as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_every_pixel_and_overlap() {
+        for side in [1, 703, 704, 705, 1248, 1249, 4000, 12_000] {
+            let all: Vec<_> = spans(side).collect();
+            assert_eq!((all[0].0, all[all.len() - 1].1), (0, side as i32), "{side}");
+            for pair in all.windows(2) {
+                assert!(pair[0].1 - pair[1].0 >= OVERLAP as i32, "{side}: {pair:?}");
+            }
+        }
     }
 }
