@@ -38,12 +38,12 @@ pub enum DetectError {
         source: ImportError,
     },
     /// A model that a general engine runs does not fit, or stopped working.
-    #[error("{model}: {source}")]
+    #[error("{model}: {problem}")]
     Onnx {
         /// Name of the model or of its file.
         model: String,
         /// What is wrong.
-        source: Box<ModelError>,
+        problem: Box<ModelError>,
     },
     /// This build has no such detector.
     #[error("this build leaves the detector {0} out")]

@@ -112,7 +112,7 @@ impl OnnxDetector {
     /// [`DetectError::Onnx`] says what does not fit.
     pub fn new(name: &str, model: &[u8], options: &ModelOptions) -> Result<Self, DetectError> {
         Self::load(name, model, options)
-            .map_err(|source| DetectError::Onnx { model: name.to_owned(), source: Box::new(source) })
+            .map_err(|problem| DetectError::Onnx { model: name.to_owned(), problem: Box::new(problem) })
     }
 
     fn load(name: &str, model: &[u8], options: &ModelOptions) -> Result<Self, ModelError> {
@@ -172,7 +172,7 @@ impl OnnxDetector {
         let padded = |n: u32| (n as usize).div_ceil(MULTIPLE) * MULTIPLE;
         let size = self.fixed.unwrap_or((padded(width), padded(height)));
         let failed =
-            |name: &str, source| DetectError::Onnx { model: name.to_owned(), source: Box::new(source) };
+            |name: &str, problem| DetectError::Onnx { model: name.to_owned(), problem: Box::new(problem) };
         if self.bound.0 != size {
             let head = bind(self.kind, &self.sizes, &self.preparation, size);
             self.bound = (size, head.map_err(|e| failed(&self.name, e))?);
