@@ -119,11 +119,11 @@ pub struct Choices {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// One small detector
+    /// Two looks at the photo; misses most small faces of large photos (above half a megapixel)
     Fast,
-    /// Two detectors joined
+    /// Three looks at the photo, and tiles of large ones for small faces
     Balanced,
-    /// Two detectors at full size
+    /// Five looks, a lower threshold, and a closer look at the tiles
     Thorough,
 }
 

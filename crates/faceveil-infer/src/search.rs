@@ -18,7 +18,7 @@ use crate::view::{Backdrop, RgbImage, map_face};
 
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
 /// full size (for the small ones). It also bounds the memory of the networks.
-pub(crate) const VIEW_PIXELS: f64 = 0.5e6;
+const VIEW_PIXELS: f64 = 0.5e6;
 /// Sides of a tile at most, pixels.
 const TILE: u32 = 1280;
 /// Pixels that neighbouring tiles share: a face at a seam is whole in one of them unless it is larger,
@@ -33,7 +33,7 @@ const WEAKEST: f32 = 0.04;
 const SUSPECT: f32 = 0.06;
 /// Faces of different views that overlap more than this are the same. High: where boxes of two views
 /// disagree, both are hidden.
-pub(crate) const SAME_BOX_IOU: f32 = 0.65;
+const SAME_BOX_IOU: f32 = 0.65;
 
 /// At which scales each detector looks; every look is an opinion of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,35 +101,20 @@ impl Search {
     /// # Errors
     /// [`DetectError`] if a part could not be searched: the picture must not be published.
     pub fn faces(&mut self, raster: &Raster) -> Result<Vec<Face>, DetectError> {
-        let mut faces = self.faces_on(raster, Backdrop::None)?;
-        if is_transparent(raster) {
-            faces.extend(self.faces_on(raster, Backdrop::White)?);
-        }
-        Ok(nms::suppress(faces, SAME_BOX_IOU))
+        on_backdrops(raster, |backdrop| self.faces_on(raster, backdrop))
     }
 
     fn faces_on(&mut self, raster: &Raster, backdrop: Backdrop) -> Result<Vec<Face>, DetectError> {
-        let (width, height) = (raster.width(), raster.height());
-        let shrink = (VIEW_PIXELS / (f64::from(width) * f64::from(height))).sqrt().min(1.0) as f32;
-        let whole = Rect { left: 0, top: 0, right: width as i32, bottom: height as i32 };
-        let view = if shrink < 1.0 {
-            RgbImage::shrunk(raster, scaled(width, shrink), scaled(height, shrink), backdrop)?
-        } else {
-            RgbImage::crop(raster, whole, backdrop)
-        };
-        let faces = self.turned_faces(&view)?;
-        let (sx, sy) = (ratio(width, view.view().width()), ratio(height, view.view().height()));
-        let mut all: Vec<Face> =
-            faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect();
-        if let Some(looks) = self.settings.tile.filter(|_| shrink < 1.0) {
-            for tile in tiles(width, height) {
+        let whole = Whole::of(raster, backdrop)?;
+        let mut all = whole.enlarged(&self.turned_faces(&whole.view)?);
+        if let Some(looks) = self.settings.tile.filter(|_| whole.shrink < 1.0) {
+            for tile in tiles(raster.width(), raster.height(), TILE) {
                 let faces = self.tile_faces(&RgbImage::crop(raster, tile, backdrop), looks)?;
                 let unseen = |f: &&Face| {
-                    f.rect.short_side() * shrink < SEEN_SHRUNK || logit(f.score) >= self.settings.convincing
+                    f.rect.short_side() * whole.shrink < SEEN_SHRUNK
+                        || logit(f.score) >= self.settings.convincing
                 };
-                let (left, top) = (tile.left as f32, tile.top as f32);
-                let place = |p: Point| Point { x: p.x + left, y: p.y + top };
-                all.extend(faces.iter().filter(unseen).map(|f| map_face(f, place)));
+                all.extend(faces.iter().filter(unseen).map(|f| moved(f, tile)));
             }
         }
         Ok(all)
@@ -168,10 +153,8 @@ impl Search {
         let Some(part) = around(suspects, image.view().width(), image.view().height()) else {
             return Ok(Vec::new());
         };
-        let (left, top) = (part.left as f32, part.top as f32);
-        let place = |f: &Face| map_face(f, |p| Point { x: p.x + left, y: p.y + top });
         let seen = self.centerface_opinions(&image.part(part), looks.centerface)?;
-        opinions.extend(seen.iter().map(|faces| faces.iter().map(place).collect()));
+        opinions.extend(seen.iter().map(|faces| faces.iter().map(|f| moved(f, part)).collect()));
         Ok(join(&opinions, self.settings.least))
     }
 
@@ -212,6 +195,55 @@ impl Search {
     fn share_memory(&mut self) {}
 }
 
+/// A whole picture as it is shown to a detector.
+pub(crate) struct Whole {
+    /// At most [`VIEW_PIXELS`].
+    pub view: RgbImage,
+    /// Its side by the picture's, at most 1.
+    pub shrink: f32,
+    /// The picture's sides by its own.
+    enlarge: (f32, f32),
+}
+
+impl Whole {
+    pub fn of(raster: &Raster, backdrop: Backdrop) -> Result<Self, DetectError> {
+        let (width, height) = (raster.width(), raster.height());
+        let shrink = (VIEW_PIXELS / (f64::from(width) * f64::from(height))).sqrt().min(1.0) as f32;
+        let whole = Rect { left: 0, top: 0, right: width as i32, bottom: height as i32 };
+        let view = if shrink < 1.0 {
+            RgbImage::shrunk(raster, scaled(width, shrink), scaled(height, shrink), backdrop)?
+        } else {
+            RgbImage::crop(raster, whole, backdrop)
+        };
+        let enlarge = (ratio(width, view.view().width()), ratio(height, view.view().height()));
+        Ok(Self { view, shrink, enlarge })
+    }
+
+    /// Faces of the view in the picture's coordinates.
+    pub fn enlarged(&self, faces: &[Face]) -> Vec<Face> {
+        let (sx, sy) = self.enlarge;
+        faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect()
+    }
+}
+
+/// Searches a picture with transparent parts both ways; faces that are the same are one.
+pub(crate) fn on_backdrops(
+    raster: &Raster,
+    mut search: impl FnMut(Backdrop) -> Result<Vec<Face>, DetectError>,
+) -> Result<Vec<Face>, DetectError> {
+    let mut faces = search(Backdrop::None)?;
+    if is_transparent(raster) {
+        faces.extend(search(Backdrop::White)?);
+    }
+    Ok(nms::suppress(faces, SAME_BOX_IOU))
+}
+
+/// A face of a part of a picture in the picture's coordinates.
+pub(crate) fn moved(face: &Face, part: Rect) -> Face {
+    let (left, top) = (part.left as f32, part.top as f32);
+    map_face(face, |p| Point { x: p.x + left, y: p.y + top })
+}
+
 /// What a detector sees in `image` shown at `scale`, in the coordinates of `image`.
 fn faces_at(
     detector: &mut impl Detector<Error = DetectError>,
@@ -228,15 +260,15 @@ fn faces_at(
     Ok(faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect())
 }
 
-pub(crate) fn scaled(side: u32, scale: f32) -> u32 {
+fn scaled(side: u32, scale: f32) -> u32 {
     ((side as f32 * scale).round() as u32).max(1)
 }
 
-pub(crate) fn ratio(a: u32, b: u32) -> f32 {
+fn ratio(a: u32, b: u32) -> f32 {
     a as f32 / b as f32
 }
 
-pub(crate) fn is_transparent(raster: &Raster) -> bool {
+fn is_transparent(raster: &Raster) -> bool {
     let channels = raster.color().channels();
     raster.color().has_alpha()
         && match raster.samples() {
@@ -267,21 +299,20 @@ fn around<'f>(faces: impl Iterator<Item = &'f Face>, width: u32, height: u32) ->
     all.pixels(width, height)
 }
 
-/// Tiles that cover the picture and share at least [`OVERLAP`] pixels with their neighbours.
-fn tiles(width: u32, height: u32) -> impl Iterator<Item = Rect> {
-    spans(height).flat_map(move |(top, bottom)| {
-        spans(width).map(move |(left, right)| Rect { left, top, right, bottom })
+/// Tiles that cover the picture, with sides of at most `most`, and share at least [`OVERLAP`] pixels with their
+/// neighbours.
+pub(crate) fn tiles(width: u32, height: u32, most: u32) -> impl Iterator<Item = Rect> {
+    spans(height, most).flat_map(move |(top, bottom)| {
+        spans(width, most).map(move |(left, right)| Rect { left, top, right, bottom })
     })
 }
 
-fn spans(side: u32) -> impl Iterator<Item = (i32, i32)> {
-    let count = if side <= TILE { 1 } else { 1 + (side - TILE).div_ceil(TILE - OVERLAP) };
+fn spans(side: u32, most: u32) -> impl Iterator<Item = (i32, i32)> {
+    let count = if side <= most { 1 } else { 1 + (side - most).div_ceil(most - OVERLAP) };
     let length = (side + (count - 1) * OVERLAP).div_ceil(count);
-    (0..count).map(move |i| {
-        let start =
-            if count == 1 { 0 } else { u64::from(side - length) * u64::from(i) / u64::from(count - 1) };
-        (start as i32, start as i32 + length as i32)
-    })
+    let steps = u64::from(count - 1).max(1);
+    let start = move |i| (u64::from(side - length) * u64::from(i) / steps) as i32;
+    (0..count).map(move |i| (start(i), start(i) + length as i32))
 }
 
 #[cfg(test)]
@@ -290,11 +321,13 @@ mod tests {
 
     #[test]
     fn tiles_cover_every_pixel_and_overlap() {
-        for side in [1, 1279, 1280, 1281, 2400, 2401, 4000, 12_000] {
-            let all: Vec<_> = spans(side).collect();
-            assert_eq!((all[0].0, all[all.len() - 1].1), (0, side as i32), "{side}");
-            for pair in all.windows(2) {
-                assert!(pair[0].1 - pair[1].0 >= OVERLAP as i32, "{side}: {pair:?}");
+        for most in [704, TILE] {
+            for side in [1, most - 1, most, most + 1, 2 * most - OVERLAP, 2401, 4000, 12_000] {
+                let all: Vec<_> = spans(side, most).collect();
+                let case = format!("{side} in tiles of {most}: {all:?}");
+                assert_eq!((all[0].0, all[all.len() - 1].1), (0, side as i32), "{case}");
+                assert!(all.iter().all(|(start, end)| end - start <= most as i32), "{case}");
+                assert!(all.windows(2).all(|pair| pair[0].1 - pair[1].0 >= OVERLAP as i32), "{case}");
             }
         }
     }

@@ -21,7 +21,7 @@ pub struct ModelInfo {
 
 /// YuNet_n: 75,856 parameters. Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector" (2023).
 #[cfg(feature = "yunet")]
-pub const YUNET: ModelInfo = ModelInfo {
+pub static YUNET: ModelInfo = ModelInfo {
     name: "yunet",
     task: "face boxes and 5 landmarks (YuNet_n, 75,856 parameters)",
     licence: "Apache-2.0",
@@ -41,7 +41,7 @@ pub const CENTERFACE_RANGES: &str = include_str!("../../../models/centerface/ran
 /// CenterFace: Xu, Yan, Sun, Yang, Luo: "CenterFace: Joint Face Detection and Alignment Using Face as
 /// Point" (2019), <https://arxiv.org/abs/1911.03599>.
 #[cfg(feature = "centerface")]
-pub const CENTERFACE: ModelInfo = ModelInfo {
+pub static CENTERFACE: ModelInfo = ModelInfo {
     name: "centerface",
     task: "face boxes and 5 landmarks (CenterFace, MobileNetV2 backbone)",
     licence: "MIT",
@@ -52,7 +52,7 @@ pub const CENTERFACE: ModelInfo = ModelInfo {
 
 /// YuNet_s: 53,121 parameters; the network that OpenCV's zoo calls `face_detection_yunet_2023mar`.
 #[cfg(feature = "yunet-s")]
-pub const YUNET_S: ModelInfo = ModelInfo {
+pub static YUNET_S: ModelInfo = ModelInfo {
     name: "yunet-s",
     task: "face boxes and 5 landmarks (YuNet_s, 53,121 parameters)",
     licence: "Apache-2.0",
@@ -63,7 +63,7 @@ pub const YUNET_S: ModelInfo = ModelInfo {
 
 /// Ultra-Light-Fast-Generic-Face-Detector-1MB, version RFB-320.
 #[cfg(feature = "ultraface")]
-pub const ULTRAFACE: ModelInfo = ModelInfo {
+pub static ULTRAFACE: ModelInfo = ModelInfo {
     name: "ultraface",
     task: "face boxes (RFB-320, input 320×240)",
     licence: "MIT",
@@ -74,7 +74,7 @@ pub const ULTRAFACE: ModelInfo = ModelInfo {
 
 /// MediaPipe's BlazeFace for faces near the camera: Bazarevsky et al. (2019), <https://arxiv.org/abs/1907.05047>.
 #[cfg(feature = "blazeface")]
-pub const BLAZEFACE_SHORT: ModelInfo = ModelInfo {
+pub static BLAZEFACE_SHORT: ModelInfo = ModelInfo {
     name: "blazeface-short",
     task: "face boxes and 4 landmarks (BlazeFace short range, input 128×128)",
     licence: "Apache-2.0",
@@ -85,7 +85,7 @@ pub const BLAZEFACE_SHORT: ModelInfo = ModelInfo {
 
 /// MediaPipe's BlazeFace for faces farther away.
 #[cfg(feature = "blazeface")]
-pub const BLAZEFACE_FULL: ModelInfo = ModelInfo {
+pub static BLAZEFACE_FULL: ModelInfo = ModelInfo {
     name: "blazeface-full",
     task: "face boxes and 4 landmarks (BlazeFace full range, input 192×192)",
     licence: "Apache-2.0",
@@ -96,7 +96,7 @@ pub const BLAZEFACE_FULL: ModelInfo = ModelInfo {
 
 /// MediaPipe's BlazeFace for the back camera: the short range network with a larger input.
 #[cfg(feature = "blazeface")]
-pub const BLAZEFACE_BACK: ModelInfo = ModelInfo {
+pub static BLAZEFACE_BACK: ModelInfo = ModelInfo {
     name: "blazeface-back",
     task: "face boxes and 4 landmarks (BlazeFace back camera, input 256×256)",
     licence: "Apache-2.0",
@@ -107,7 +107,7 @@ pub const BLAZEFACE_BACK: ModelInfo = ModelInfo {
 
 /// RetinaFace with a MobileNet 0.25 backbone: Deng et al. (2019), <https://arxiv.org/abs/1905.00641>.
 #[cfg(feature = "retinaface")]
-pub const RETINAFACE: ModelInfo = ModelInfo {
+pub static RETINAFACE: ModelInfo = ModelInfo {
     name: "retinaface",
     task: "face boxes and 5 landmarks (RetinaFace mobilenet0.25, 426,608 parameters)",
     licence: "MIT",
@@ -116,26 +116,29 @@ pub const RETINAFACE: ModelInfo = ModelInfo {
     bytes: include_bytes!("../../../models/retinaface/retinaface_mobilenet0.25.onnx"),
 };
 
+// Statics, because each use of a constant may put its bytes into the program again.
+static MODELS: &[ModelInfo] = &[
+    #[cfg(feature = "yunet")]
+    YUNET,
+    #[cfg(feature = "centerface")]
+    CENTERFACE,
+    #[cfg(feature = "yunet-s")]
+    YUNET_S,
+    #[cfg(feature = "ultraface")]
+    ULTRAFACE,
+    #[cfg(feature = "blazeface")]
+    BLAZEFACE_SHORT,
+    #[cfg(feature = "blazeface")]
+    BLAZEFACE_FULL,
+    #[cfg(feature = "blazeface")]
+    BLAZEFACE_BACK,
+    #[cfg(feature = "retinaface")]
+    RETINAFACE,
+];
+
 /// All weights that this build holds.
 pub fn models() -> &'static [ModelInfo] {
-    &[
-        #[cfg(feature = "yunet")]
-        YUNET,
-        #[cfg(feature = "centerface")]
-        CENTERFACE,
-        #[cfg(feature = "yunet-s")]
-        YUNET_S,
-        #[cfg(feature = "ultraface")]
-        ULTRAFACE,
-        #[cfg(feature = "blazeface")]
-        BLAZEFACE_SHORT,
-        #[cfg(feature = "blazeface")]
-        BLAZEFACE_FULL,
-        #[cfg(feature = "blazeface")]
-        BLAZEFACE_BACK,
-        #[cfg(feature = "retinaface")]
-        RETINAFACE,
-    ]
+    MODELS
 }
 
 impl ModelInfo {

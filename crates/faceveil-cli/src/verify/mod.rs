@@ -30,7 +30,7 @@ const VIOLATION: u8 = 1;
 /// Exit code if something could not be checked.
 pub const UNCHECKED: u8 = 2;
 
-/// What `balanced` takes for a face, rounded down: log-odds of -2.08 are 0.111. Of what scores less in the
+/// A little below what `balanced` takes for a face: its log-odds of -1.85 are 0.136. Of what scores less in the
 /// thorough look, most is no face.
 const MIN_SCORE: f32 = 0.11;
 

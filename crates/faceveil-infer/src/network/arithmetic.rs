@@ -188,7 +188,7 @@ impl Arithmetic for Int8 {
 
     fn pack_double(&self, conv: &Conv, ends: Ends) -> int8::PointWeights {
         let conv = four_blocks(conv);
-        // Transposed convolutions are never graph outputs that have a scale for each channel.
+        // A transposed convolution has one scale for all channels (`ranges::is_output`).
         let outputs = vec![self.scales.of(ends.to); conv.bias.len()];
         int8::PointWeights::pack(&self.conv(&conv, ends, &outputs, None))
     }

@@ -3,7 +3,7 @@
 //! A ranges file is text: `#` comments, then a line for each value, `value low high`, in the order of the plan,
 //! or `value channel low high` for the channels of a graph output, each of which has a scale of its own.
 
-use super::import::{Op, Ops, ValueId};
+use super::import::{Kernel, Op, Ops, ValueId};
 use crate::kernels::int8::Scale;
 
 /// Why a ranges file does not fit a network.
@@ -57,7 +57,7 @@ impl Scales {
                 values[*made] = values[*from];
             }
         }
-        let channels = channels
+        let mut channels = channels
             .into_iter()
             .enumerate()
             .map(|(value, list)| {
@@ -72,7 +72,14 @@ impl Scales {
             None if !channels[value].is_empty() => Ok(Scale::PIXELS),
             None => Err(RangesError::Missing { value, channel: None }),
         });
-        Ok(Self { values: values.collect::<Result<_, _>>()?, channels })
+        let values: Vec<Scale> = values.collect::<Result<_, _>>()?;
+        // Graph outputs that other operations read, too, or that are no convolution's: one scale for all channels.
+        for &(_, value, ..) in &ops.outputs {
+            if channels[value].is_empty() {
+                channels[value] = vec![values[value]; ops.channels[value]];
+            }
+        }
+        Ok(Self { values, channels })
     }
 
     /// Of a whole value.
@@ -91,13 +98,16 @@ impl Scales {
     }
 }
 
-/// Whether a value is a graph output and nothing else.
+/// Whether a value is a graph output and nothing else, made by a convolution that can scale each channel.
 pub(crate) fn is_output(ops: &Ops, value: ValueId) -> bool {
     let read = |(op, _): &(Op, ValueId)| match op {
         Op::Conv(a, _) | Op::MaxPool(a) | Op::Upsample(a) => *a == value,
         Op::Add(a, b) => *a == value || *b == value,
     };
-    let made_by_conv = ops.list.iter().any(|(op, made)| *made == value && matches!(op, Op::Conv(..)));
+    let made_by_conv = ops
+        .list
+        .iter()
+        .any(|(op, made)| *made == value && matches!(op, Op::Conv(_, conv) if conv.kernel != Kernel::Double));
     made_by_conv && ops.outputs.iter().any(|o| o.1 == value) && !ops.list.iter().any(read)
 }
 
@@ -119,7 +129,7 @@ fn read_line(line: &str) -> Option<(usize, Option<usize>, Scale)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::import::{Conv, Kernel};
+    use crate::network::import::Conv;
 
     fn ops() -> Ops {
         let conv = |from| {
@@ -147,6 +157,14 @@ mod tests {
         assert_eq!(scales.of_channel(2, 1), Scale::of_range(-1.0, 3.0));
         assert_eq!(scales.of_channel(3, 0), Scale::of_range(0.0, 8.0));
         assert_eq!(scales.of_channel(3, 1), Scale::of_range(-2.0, 2.0));
+    }
+
+    #[test]
+    fn an_output_that_is_read_again_has_a_scale_for_each_channel_too() {
+        let mut ops = ops();
+        ops.outputs.push(("inner".to_owned(), 2, 0, 2));
+        let scales = Scales::parse("1 -1 3\n3 0 0 8\n3 1 -2 2\n", &ops).unwrap();
+        assert_eq!(scales.channels(2), [Scale::of_range(-1.0, 3.0); 2]);
     }
 
     #[test]
