@@ -40,7 +40,7 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
     call(&mut tests)?;
     call(Command::new(env!("CARGO")).current_dir(root).args(["test", "--manifest-path", "fuzz/Cargo.toml"]))?;
     if pictures {
-        smoke::run(&program(root)?, shared)?;
+        smoke::run(&program(root, "xtask")?, shared)?;
     }
     say(&skipped);
     println!("all tests passed, {} group(s) skipped", skipped.len());
@@ -53,15 +53,16 @@ fn say(skipped: &[String]) {
     }
 }
 
-/// Builds the program with this profile and says where it lies: next to this one.
+/// Builds the program with `profile` and says where it lies: in a folder beside this one's.
 ///
 /// # Errors
 /// If it cannot be built.
-pub fn program(root: &Path) -> Result<std::path::PathBuf> {
-    let profile = ["build", "--profile", "xtask", "--package", "faceveil-cli"];
-    call(Command::new(env!("CARGO")).current_dir(root).args(profile))?;
-    let program =
-        std::env::current_exe()?.parent().context("this program lies in a folder")?.join("faceveil");
+pub fn program(root: &Path, profile: &str) -> Result<std::path::PathBuf> {
+    let arguments = ["build", "--profile", profile, "--package", "faceveil-cli"];
+    call(Command::new(env!("CARGO")).current_dir(root).args(arguments))?;
+    let built = std::env::current_exe()?;
+    let folder = built.ancestors().nth(2).context("this program lies in a profile's folder")?;
+    let program = folder.join(profile).join("faceveil");
     if !program.is_file() {
         bail!("{} was not built; run through `cargo xtask`", program.display());
     }

@@ -12,5 +12,6 @@ pub mod network;
 pub mod onnx;
 pub mod search;
 pub mod single;
+mod suspects;
 pub mod view;
 pub mod weights;
