@@ -1,5 +1,5 @@
-//! How integer weights lie in memory: in the order in which vectors of 64 bytes read them. The portable kernels
-//! read the same.
+//! How integer weights lie in memory: fours of inputs, in the order in which vectors of 64 bytes read them. The
+//! portable kernels read the same; `pairs` has what AVX2 wants.
 //!
 //! Sums are made 16 at a time. Packing four vectors of 32-bit sums to one of bytes (and unpacking bytes the
 //! other way) works within each 128 bits, so sum `j` of lane `l` of vector `v` of 64 channels is channel
@@ -15,16 +15,16 @@ pub(crate) fn channel(vectors: usize, v: usize, i: usize) -> usize {
     i / 4 * 4 * vectors + 4 * v + i % 4
 }
 
-/// What follows the sums of 16 channels.
+/// What follows the sums of `N` channels.
 #[derive(Clone, Debug)]
-pub(crate) struct Last {
-    pub bias: [i32; SUMS],
-    pub factor: [f32; SUMS],
-    pub residual_factor: [f32; SUMS],
+pub(crate) struct Last<const N: usize = SUMS> {
+    pub bias: [i32; N],
+    pub factor: [f32; N],
+    pub residual_factor: [f32; N],
 }
 
-impl Last {
-    fn pack(from: &Quantised, channel: impl Fn(usize) -> usize) -> Self {
+impl<const N: usize> Last<N> {
+    pub(super) fn pack(from: &Quantised, channel: impl Fn(usize) -> usize) -> Self {
         fn pick<T: Copy + Default>(list: &[T], at: usize) -> T {
             list.get(at).copied().unwrap_or_default()
         }

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::Avx2;
-use crate::kernels::int8::{Depth64, DepthWeights, Last, Panel, PointWeights, Rows, Windows};
+use crate::kernels::int8::{Depth64, DepthFours, Last, Panel, Rows, Windows};
 
 /// Proof that this processor has AVX-512 with VNNI, AVX2 and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,27 +37,34 @@ impl Avx512 {
     pub(in crate::kernels) fn windows_int8(
         self,
         x: Windows<'_>,
-        weights: &PointWeights,
+        panels: &[Panel],
         residual: Option<&[u8]>,
         out: &mut [u8],
     ) {
         // SAFETY: `self` exists only where the instructions do.
         unsafe {
-            match weights.rows() {
-                1 => tiles::<1>(x, weights, residual, out),
-                _ => tiles::<3>(x, weights, residual, out),
+            match x.used {
+                1 => tiles::<1>(x, panels, residual, out),
+                _ => tiles::<3>(x, panels, residual, out),
             }
         }
     }
 
-    pub(in crate::kernels) fn depth_row_int8(self, rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
+    /// A row of `n` channels.
+    pub(in crate::kernels) fn depth_row_int8(
+        self,
+        rows: Rows<'_>,
+        n: usize,
+        weights: &DepthFours,
+        out: &mut [u8],
+    ) {
         // SAFETY: `self` exists only where the instructions do.
         unsafe {
-            match (rows.stride, weights.flat()) {
-                (1, Some(flat)) if weights.channels() == 16 => flat_row::<2, 4>(rows, flat, out),
-                (1, Some(flat)) if weights.channels() == 32 => flat_row::<4, 8>(rows, flat, out),
-                (1, _) => dense_row(rows, weights, out),
-                _ => strided_row(rows, weights, out),
+            match (rows.stride, &weights.flat) {
+                (1, Some(flat)) if n == 16 => flat_row::<2, 4>(rows, flat, out),
+                (1, Some(flat)) if n == 32 => flat_row::<4, 8>(rows, flat, out),
+                (1, _) => dense_row(rows, n, &weights.blocks, out),
+                _ => strided_row(rows, n, &weights.blocks, out),
             }
         }
     }
@@ -67,8 +74,8 @@ impl Avx512 {
 const TILE: usize = 6;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
-    let n = weights.outputs();
+fn tiles<const R: usize>(x: Windows<'_>, all: &[Panel], residual: Option<&[u8]>, out: &mut [u8]) {
+    let n = x.outputs;
     let pixels = out.len() / n;
     let mut p = 0;
     while p < pixels {
@@ -78,7 +85,7 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
             4 | 5 => 4,
             _ => TILE,
         };
-        let x = x.starting_at(p);
+        let rows = x.starting_at::<R>(p);
         // No closures here and below: one that is not inlined is compiled without the vector instructions.
         let residual = match residual {
             Some(r) => Some(&r[p * n..(p + count) * n]),
@@ -86,10 +93,10 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
         };
         let out = &mut out[p * n..(p + count) * n];
         match count {
-            TILE => panels::<R, TILE>(x, weights, residual, out),
-            4 => panels::<R, 4>(x, weights, residual, out),
-            2 => panels::<R, 2>(x, weights, residual, out),
-            _ => panels::<R, 1>(x, weights, residual, out),
+            TILE => panels::<R, TILE>(x, rows, all, residual, out),
+            4 => panels::<R, 4>(x, rows, all, residual, out),
+            2 => panels::<R, 2>(x, rows, all, residual, out),
+            _ => panels::<R, 1>(x, rows, all, residual, out),
         }
         p += count;
     }
@@ -99,15 +106,16 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn panels<const R: usize, const P: usize>(
     x: Windows<'_>,
-    weights: &PointWeights,
+    rows: [&[u8]; R],
+    panels: &[Panel],
     residual: Option<&[u8]>,
     out: &mut [u8],
 ) {
-    for panel in weights.panels() {
+    for panel in panels {
         match panel.vectors() {
-            4 => tile::<R, P, 4>(x, weights, panel, residual, out),
-            2 => tile::<R, P, 2>(x, weights, panel, residual, out),
-            _ => tile::<R, P, 1>(x, weights, panel, residual, out),
+            4 => tile::<R, P, 4>(x, rows, panel, residual, out),
+            2 => tile::<R, P, 2>(x, rows, panel, residual, out),
+            _ => tile::<R, P, 1>(x, rows, panel, residual, out),
         }
     }
 }
@@ -117,12 +125,12 @@ fn panels<const R: usize, const P: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn tile<const R: usize, const P: usize, const V: usize>(
     x: Windows<'_>,
-    weights: &PointWeights,
+    rows: [&[u8]; R],
     panel: &Panel,
     residual: Option<&[u8]>,
     out: &mut [u8],
 ) {
-    let (n, groups) = (weights.outputs(), weights.row_len() / 4);
+    let (n, groups) = (x.outputs, x.len / 4);
     let last: &[Last; V] = panel.last.as_slice().try_into().expect("a panel has its vectors");
     let mut sums = [[_mm512_setzero_si512(); V]; P];
     for sums in &mut sums {
@@ -131,7 +139,7 @@ fn tile<const R: usize, const P: usize, const V: usize>(
         }
     }
     let mut quads = panel.quads.as_chunks::<V>().0.iter();
-    for row in &x.rows[..R] {
+    for row in rows {
         let mut pixels: [&[[u8; 4]]; P] = [&[]; P];
         for (p, pixel) in pixels.iter_mut().enumerate() {
             *pixel = &row[p * x.step..][..groups * 4].as_chunks::<4>().0[..groups];
@@ -321,9 +329,8 @@ fn shifted<const S: i32>(first: &[__m512i; 4], next: &[__m512i; 4]) -> [__m512i;
 
 /// Stride 1: each column of the input goes to the sums of three pixels while it is in registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn dense_row(rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
-    let n = weights.channels();
-    for (b, block) in weights.blocks().iter().enumerate() {
+fn dense_row(rows: Rows<'_>, n: usize, blocks: &[Depth64], out: &mut [u8]) {
+    for (b, block) in blocks.iter().enumerate() {
         let count = (n - b * 64).min(64);
         let [mut this, mut next] = [biases(block); 2];
         add_column(&mut this, &interleaved(rows.rows, b * 64, count), block, 0);
@@ -344,9 +351,8 @@ fn dense_row(rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
 
 /// Any stride.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn strided_row(rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
-    let n = weights.channels();
-    for (b, block) in weights.blocks().iter().enumerate() {
+fn strided_row(rows: Rows<'_>, n: usize, blocks: &[Depth64], out: &mut [u8]) {
+    for (b, block) in blocks.iter().enumerate() {
         let count = (n - b * 64).min(64);
         for (x, pixel) in out.chunks_exact_mut(n).enumerate() {
             let mut sums = biases(block);
