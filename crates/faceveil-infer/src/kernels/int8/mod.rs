@@ -86,7 +86,7 @@ fn quantise(conv: &Conv<'_>) -> Quantised {
         let least_step = (offset.abs() / (conv.input.step * MAX_BIAS)).max(1e-12);
         let step = (largest / 127.0).max(least_step);
         let unit = conv.input.step * step;
-        let weights: Vec<i8> = row.iter().map(|w| (w / step).round_ties_even() as i8).collect();
+        let weights: Vec<i8> = row.iter().map(|w| (w / step + ROUND - ROUND) as i8).collect();
         let total: i32 = weights.iter().map(|&w| i32::from(w)).sum();
         made.bias.push((offset / unit).round_ties_even() as i32 - i32::from(conv.input.zero) * total);
         made.factor.push((unit / output.step).min(MAX_FACTOR));
@@ -95,6 +95,10 @@ fn quantise(conv: &Conv<'_>) -> Quantised {
     }
     made
 }
+
+/// Adding it to a number below 2^22 and taking it away again rounds to an integer, ties to even, as fast as the
+/// processor adds.
+const ROUND: f32 = 12_582_912.0;
 
 /// From a sum of products to an output value.
 #[inline(always)]
@@ -105,8 +109,6 @@ pub(super) fn requantise(sum: i32, factor: f32, residual: f32) -> u8 {
 /// The nearest 8-bit value, ties to even.
 #[inline(always)]
 fn rounded(value: f32) -> u8 {
-    /// Adding and taking it away again rounds to an integer.
-    const ROUND: f32 = 12_582_912.0;
     (value.clamp(0.0, 255.0) + ROUND - ROUND) as u8
 }
 
@@ -172,7 +174,7 @@ impl PointWeights {
         let panels = match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(_) => Panels::Pairs(pairs::panels(&quantised, outputs, rows * row_len, place)),
-            _ => Panels::Fours(pack::panels(&quantised, outputs, rows * row_len, place)),
+            _ => Panels::Fours(pack::panels(&quantised, 64, outputs, rows * row_len, place)),
         };
         let with_residual = conv.residual.is_some();
         Self { rows, row_len, channels, outputs, pad: conv.input.zero, panels, with_residual }
@@ -223,7 +225,7 @@ pub(super) struct DepthFours {
     pub blocks: Vec<Depth64>,
     /// Where 64 values hold several pixels: the weights for them, repeated.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
-    pub flat: Option<Depth64>,
+    pub flat: Option<Box<Depth64>>,
 }
 
 impl DepthWeights {
@@ -244,7 +246,7 @@ impl DepthWeights {
                 let flat = 64usize.is_multiple_of(channels);
                 Blocks::Fours(DepthFours {
                     blocks: starts.map(|at| Depth64::pack(&quantised, |i| at + i)).collect(),
-                    flat: flat.then(|| Depth64::pack(&quantised, |i| i % channels)),
+                    flat: flat.then(|| Box::new(Depth64::pack(&quantised, |i| i % channels))),
                 })
             }
         };

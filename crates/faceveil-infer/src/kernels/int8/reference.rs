@@ -18,8 +18,12 @@ pub(super) fn windows(x: Windows<'_>, panels: &[Panel], residual: Option<&[u8]>,
                         add_products(&mut sums, four, quads);
                     }
                 }
-                for (i, sum) in sums.into_iter().enumerate().take(panel.width) {
-                    let c = panel.at + channel(vectors, v, i);
+                for (i, sum) in sums.into_iter().enumerate() {
+                    let c = channel(vectors, v, i);
+                    if c >= panel.width {
+                        continue;
+                    }
+                    let c = panel.at + c;
                     let added = residual.map_or(0.0, |r| f32::from(r[p * n + c]) * last.residual_factor[i]);
                     pixel[c] = requantise(sum, last.factor[i], added);
                 }
