@@ -1,7 +1,9 @@
 //! Chores of the project: `cargo xtask test`, `deny`, and the figures: `tune`, `trial`, `proof`.
 #![forbid(unsafe_code)]
 
+mod clips;
 mod deny;
+mod film;
 mod large;
 mod page;
 mod proof;
@@ -12,6 +14,7 @@ mod test;
 mod trial;
 mod tune;
 mod turn;
+mod video_trial;
 
 use std::path::{Path, PathBuf};
 
@@ -54,6 +57,8 @@ enum Chore {
     },
     /// Judge one setting on the tune part of the public pictures.
     Trial(trial::Trial),
+    /// Judge one setting of the tracks on made-up clips of the tune part.
+    VideoTrial(video_trial::VideoTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
 }
@@ -71,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Ranges { share } => ranges::run(root, &shared, share),
         Chore::Trial(trial) => trial::run(&shared, &trial),
+        Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
         Chore::Proof(proof) => proof::run(root, &shared, &proof),
     }
 }
