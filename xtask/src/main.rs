@@ -14,6 +14,8 @@ mod test;
 mod trial;
 mod tune;
 mod turn;
+mod video_page;
+mod video_proof;
 mod video_trial;
 
 use std::path::{Path, PathBuf};
@@ -61,6 +63,8 @@ enum Chore {
     VideoTrial(video_trial::VideoTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
+    /// Write the tables of made-up clips of the report part, beside deface: docs/video-proof.md and .json.
+    VideoProof(video_proof::VideoProof),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -77,6 +81,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Ranges { share } => ranges::run(root, &shared, share),
         Chore::Trial(trial) => trial::run(&shared, &trial),
         Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
+        Chore::VideoProof(proof) => video_proof::run(root, &shared, &proof),
         Chore::Proof(proof) => proof::run(root, &shared, &proof),
     }
 }

@@ -5,14 +5,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use faceveil::{Level, VideoLevel};
+use faceveil::Level;
 use faceveil_core::fusion::sigmoid;
+use faceveil_core::track::TrackSettings;
 use faceveil_data::split::Part;
 use faceveil_eval::{Rate, VideoJudge, VideoSummary};
+use faceveil_infer::search::{Looks, SearchSettings};
 
 use crate::clips::plays::{self, PLAYS};
 use crate::clips::sprite::Cast;
-use crate::film;
+use crate::film::{self, Setup};
+
+/// How much weaker than a face of its own a detection may be to continue a track, in log-odds.
+const WEAKER: f32 = 1.0;
+/// Weakest faces at a glance that are kept.
+const DIM: f32 = 0.1;
 
 /// The setting to try.
 #[derive(Args, Clone, Debug)]
@@ -35,15 +42,24 @@ pub struct VideoTrial {
     /// Least odds of a face that starts a track.
     #[arg(long, allow_hyphen_values = true)]
     strong: Option<f32>,
-    /// Least odds of a face that continues one (at most 1 below the level's own).
+    /// Least odds of a face that continues one (at most 2 below the level's own).
     #[arg(long, allow_hyphen_values = true)]
     weak: Option<f32>,
     /// Region by box.
     #[arg(long)]
     margin: Option<f32>,
-    /// Every how many frames are searched.
+    /// Frames over which places are smoothed.
     #[arg(long)]
-    every: Option<u32>,
+    smooth: Option<u32>,
+    /// Frames from one search to the next.
+    #[arg(long, default_value_t = 8)]
+    every: u32,
+    /// Score of an unknown face at a glance that asks for a search; above 1 for no glances.
+    #[arg(long, default_value_t = 0.4)]
+    sure: f32,
+    /// Score of a face at a glance that continues a track.
+    #[arg(long, default_value_t = 2.0)]
+    hint: f32,
     /// Seeds of the clips.
     #[arg(long, value_delimiter = ',', default_values_t = [1u64])]
     seeds: Vec<u64>,
@@ -59,18 +75,28 @@ pub struct VideoTrial {
 }
 
 impl VideoTrial {
-    fn level(&self) -> VideoLevel {
-        let mut level = self.level.video();
-        let tracks = &mut level.tracks;
+    fn setup(&self) -> Setup {
+        let photo = self.level.search();
+        let odds = |odds: Option<f32>, or: f32| sigmoid(odds.unwrap_or(or));
+        let mut tracks = TrackSettings::offline(odds(self.strong, photo.least));
         tracks.lead = self.lead.unwrap_or(tracks.lead);
         tracks.hold = self.hold.unwrap_or(tracks.hold);
         tracks.gap = self.gap.unwrap_or(tracks.gap);
+        tracks.smooth = self.smooth.unwrap_or(tracks.smooth);
         tracks.delay = tracks.gap.max(tracks.lead) + 4;
         tracks.growth = self.growth.unwrap_or(tracks.growth);
-        tracks.strong = self.strong.map_or(tracks.strong, sigmoid);
-        level.margin = self.margin.unwrap_or(level.margin);
-        level.detect_every = self.every.unwrap_or(level.detect_every);
-        level
+        Setup {
+            search: SearchSettings {
+                turned_view: Looks::NONE,
+                least: self.weak.unwrap_or(photo.least - WEAKER),
+                ..photo
+            },
+            tracks,
+            margin: self.margin.unwrap_or(self.level.margin()),
+            every: self.every.max(1),
+            sure: self.sure,
+            hint: self.hint,
+        }
     }
 }
 
@@ -78,14 +104,18 @@ impl VideoTrial {
 pub fn run(root: &Path, shared: &Path, trial: &VideoTrial) -> Result<()> {
     let work = root.join(&trial.work);
     std::fs::create_dir_all(&work)?;
-    let level = trial.level();
-    println!("{level:?}");
+    let setup = trial.setup();
+    println!("{setup:?}");
     let mut all = VideoJudge::default();
     for &seed in &trial.seeds {
         let cast = Cast::load(shared, Part::Tune, seed)?;
         for play in &trial.plays {
-            let one = clip(&cast, play, seed, trial, &level, &work)?;
-            println!("{}", line(&format!("{play} {seed}"), &one.summary()));
+            let (one, searched) = clip(&cast, play, seed, trial, &setup, &work)?;
+            println!(
+                "{} searched {:.0} %",
+                line(&format!("{play} {seed}"), &one.summary()),
+                100.0 * searched
+            );
             all.append(&one);
         }
     }
@@ -93,25 +123,25 @@ pub fn run(root: &Path, shared: &Path, trial: &VideoTrial) -> Result<()> {
     Ok(())
 }
 
+/// The clip's verdicts, and which share of its frames was searched.
 fn clip(
     cast: &Cast,
     play: &str,
     seed: u64,
     trial: &VideoTrial,
-    level: &VideoLevel,
+    setup: &Setup,
     work: &Path,
-) -> Result<VideoJudge> {
+) -> Result<(VideoJudge, f64)> {
     let (frames, actors): (Vec<_>, Vec<_>) =
         plays::frames(cast, play, seed).map(|f| (f.rgb, f.actors)).unzip();
-    let kept = work.join(format!("{play}-{seed}-{}.json", trial.level));
-    let mut all = *level;
-    all.search.least -= 1.0;
-    let mut faces = film::cached(&kept, || film::detect(&frames, &all))?;
-    let weak = sigmoid(trial.weak.unwrap_or(level.search.least));
-    faces.iter_mut().for_each(|faces| faces.retain(|face| face.score >= weak));
-    let tracks = film::track(&frames, &faces, level)?;
+    let kept = |what: &str| work.join(format!("{play}-{seed}-{what}.json"));
+    let all = SearchSettings { least: trial.level.search().least - 2.2, ..setup.search };
+    let mut faces = film::cached(&kept(&trial.level.to_string()), || film::detect(&frames, all))?;
+    faces.iter_mut().for_each(|faces| faces.retain(|face| face.score >= sigmoid(setup.search.least)));
+    let glances = film::cached(&kept("glance"), || film::glance(&frames, DIM))?;
+    let (tracks, searches) = film::track(&frames, &faces, &glances, setup)?;
     let mut judge = VideoJudge::default();
-    film::hide(&frames, &tracks, level.margin, |i, hidden| {
+    film::hide(&frames, &tracks, setup.margin, |i, hidden| {
         let verdicts = film::judge(&mut judge, &frames[i], hidden, &actors[i])?;
         let leaks = actors[i].iter().filter(|a| a.visible >= film::SEEN).count() > 0
             && verdicts.iter().any(|v| v.status.is_leak());
@@ -124,7 +154,7 @@ fn clip(
         }
         Ok(())
     })?;
-    Ok(judge)
+    Ok((judge, searches as f64 / frames.len() as f64))
 }
 
 /// A line of a table.

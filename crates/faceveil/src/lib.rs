@@ -16,7 +16,6 @@
 
 mod detection;
 mod level;
-mod level_video;
 mod noise;
 #[cfg(feature = "image")]
 mod picture;
@@ -34,7 +33,6 @@ pub use faceveil_infer::engine::{EngineChoice, OrtLibrary, OrtProvider};
 pub use faceveil_infer::heads::ModelKind;
 pub use faceveil_infer::weights::{ModelInfo, models};
 pub use level::Level;
-pub use level_video::VideoLevel;
 
 use detection::Finder;
 use faceveil_core::policy::Policy;

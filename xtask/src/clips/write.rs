@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use faceveil_data::truth::TruthFace;
@@ -81,33 +81,45 @@ pub fn read_truth(clip: &Path) -> Result<Vec<Vec<Actor>>> {
     text.lines().map(frame).collect()
 }
 
-/// The frames of a video as RGB of `WIDTH` × `HEIGHT` pixels.
-///
-/// # Errors
-/// If ffmpeg fails or is missing, or the last frame is cut off.
-pub fn read(video: &Path, mut each: impl FnMut(Vec<u8>) -> Result<()>) -> Result<usize> {
-    let size = format!("{WIDTH}x{HEIGHT}");
-    let mut child = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(video)
-        .args(["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("ffmpeg")?;
-    let mut pipe = child.stdout.take().context("ffmpeg has no output")?;
-    let mut count = 0;
-    loop {
-        let mut frame = Vec::with_capacity(WIDTH * HEIGHT * 3);
-        (&mut pipe).take((WIDTH * HEIGHT * 3) as u64).read_to_end(&mut frame)?;
-        if frame.is_empty() {
-            break;
-        }
-        ensure!(frame.len() == WIDTH * HEIGHT * 3, "{} ends within a frame", video.display());
-        each(frame)?;
-        count += 1;
+/// The frames of a video, one after the other, as RGB of `WIDTH` × `HEIGHT` pixels.
+pub struct Reader {
+    video: PathBuf,
+    child: Child,
+    pipe: ChildStdout,
+}
+
+impl Reader {
+    /// # Errors
+    /// If ffmpeg is missing.
+    pub fn open(video: &Path) -> Result<Self> {
+        let size = format!("{WIDTH}x{HEIGHT}");
+        let mut child = Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(video)
+            .args(["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("ffmpeg")?;
+        let pipe = child.stdout.take().context("ffmpeg has no output")?;
+        Ok(Self { video: video.to_owned(), child, pipe })
     }
-    ensure!(child.wait()?.success(), "ffmpeg failed on {}", video.display());
-    Ok(count)
+
+    /// The next frame; `None` after the last.
+    ///
+    /// # Errors
+    /// If ffmpeg fails, or the last frame is cut off.
+    pub fn frame(&mut self) -> Result<Option<Vec<u8>>> {
+        let bytes = WIDTH * HEIGHT * 3;
+        let mut frame = Vec::with_capacity(bytes);
+        (&mut self.pipe).take(bytes as u64).read_to_end(&mut frame)?;
+        if frame.is_empty() {
+            ensure!(self.child.wait()?.success(), "ffmpeg failed on {}", self.video.display());
+            return Ok(None);
+        }
+        ensure!(frame.len() == bytes, "{} ends within a frame", self.video.display());
+        Ok(Some(frame))
+    }
 }
 
 /// A frame as a picture to look at.
