@@ -1,0 +1,17 @@
+//! Datasets: pictures with known faces from many sources, in one layout.
+
+pub mod args;
+
+use std::process::ExitCode;
+
+use crate::dataset::args::{DatasetArgs, DatasetVerb};
+
+/// Runs `faceveil-lab dataset`.
+///
+/// # Errors
+/// What stopped it.
+pub fn run(args: DatasetArgs) -> anyhow::Result<ExitCode> {
+    match args.command {
+        DatasetVerb::Build => anyhow::bail!("not yet"),
+    }
+}
