@@ -1,6 +1,9 @@
 //! Datasets: pictures with known faces from many sources, in one layout.
 
 pub mod args;
+pub mod augment;
+pub mod picture;
+pub mod random;
 
 use std::process::ExitCode;
 
