@@ -197,6 +197,37 @@ ANNOTATIONS = {
     "voc.xml": "<annotation>\n <object><name>f</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>5</xmax>"
                "<ymax>8.5</ymax></bndbox></object>\n</annotation>\nrest",
     "yolo.txt": "0 0.5 0.25 0.5 0.1\n1 0.1 0.1 0.2 0.2\n",
+    "coco.json": (
+        '{"images":[{"id":7,"file_name":"a.jpg","width":9,"height":8},{"id":2,"file_name":"b.jpg"}],\n'
+        '"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,2,3.5,4]}],\n'
+        '"categories":[{"id":3,"name":"face"},{"id":4,"name":"person"}]}\n'
+    ),
+    "celeba-boxes.txt": (
+        '2\n'
+        'image_id x_1 y_1 width height\n'
+        '000001.jpg    95  71 226 313\n'
+        '000002.jpg    72  94 221 306\n'
+    ),
+    "celeba-landmarks.txt": (
+        '1\n'
+        'lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y\n'
+        '000001.jpg 69 109 106 113 77 142 73 152 108 154\n'
+    ),
+    "vggface2.csv": (
+        'NAME_ID,X,Y,W,H\n'
+        '"n000002/0001_01",161,140,224,324\n'
+        '"n000002/0002_01",20,32.5,79,109\n'
+    ),
+    "data.yaml": (
+        'path: set\n'
+        'train: ../train/images\n'
+        'val: [\'valid/images\', "more/images"]\n'
+        'test:\n'
+        '- test/images\n'
+        'nc: 1\n'
+        "names: ['face']\n"
+    ),
+    "points.csv": ",0,1\nAnn_Bee_01.jpg," + ",".join(f"{30 + i * 37 % 60}.0" for i in range(136)) + "\n",
 }
 
 

@@ -8,7 +8,10 @@ pub mod plant;
 mod program;
 mod strip;
 
-use faceveil_data::truth::{fddb, voc, wider, yolo};
+use faceveil_data::import::yolo_image_folders;
+use faceveil_data::truth::{
+    celeba_face, celeba_head, celeba_row, coco, face_of_68, fddb, row_of_68, vggface2_row, voc, wider, yolo,
+};
 
 pub use keep::{keep, kept};
 pub use network::{model, onnx};
@@ -50,6 +53,16 @@ pub fn annotations(bytes: &[u8]) {
     faces.extend(fddb(text).unwrap_or_default().into_values().flatten());
     faces.extend(wider(text).unwrap_or_default().into_values().flatten());
     faces.extend(yolo(text).unwrap_or_default().iter().map(|b| b.face(u32::MAX, 1)));
+    faces.extend(coco(text, &[]).unwrap_or_default().into_iter().flat_map(|picture| picture.faces));
+    faces.extend(text.lines().filter_map(|row| Some(vggface2_row(row, 1).ok()?.1)));
+    faces.extend(text.lines().filter_map(|row| Some(face_of_68(&row_of_68(row, 1).ok()?.1))));
+    let _ = yolo_image_folders(text);
+    if let [first, second, rows @ ..] = &text.lines().collect::<Vec<_>>()[..]
+        && let Ok(head) = celeba_head(first, second)
+    {
+        let of = |row: &&str| celeba_face(&celeba_row(row, &head, 1).ok()?.1, 1).ok();
+        faces.extend(rows.iter().filter_map(of));
+    }
     for face in faces {
         assert!(face.corners().iter().all(|v| v.is_finite()), "{face:?}");
         assert!(face.side() >= 0.0 && face.side() <= face.side_long(), "{face:?}");

@@ -1,0 +1,21 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use crate::dataset::args::DatasetArgs;
+
+/// The research bench: from folders of pictures to trained networks.
+#[derive(Debug, Parser)]
+#[command(name = "faceveil-lab", version, subcommand_required = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Pictures with their faces, blurred and masked, in one layout: build, label, look at
+    Dataset(DatasetArgs),
+}
