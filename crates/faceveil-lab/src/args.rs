@@ -1,0 +1,23 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use crate::train::args::TrainArgs;
+
+/// The research bench: from folders of pictures to trained networks.
+#[derive(Debug, Parser)]
+#[command(name = "faceveil-lab", version, subcommand_required = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List the networks with what they cost
+    Nets,
+    /// Train a network
+    Train(TrainArgs),
+}
