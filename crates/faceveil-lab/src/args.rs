@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::dataset::args::DatasetArgs;
+use crate::train::args::TrainArgs;
 
 /// The research bench: from folders of pictures to trained networks.
 #[derive(Debug, Parser)]
@@ -18,4 +19,8 @@ pub struct Cli {
 pub enum Verb {
     /// Pictures with their faces, blurred and masked, in one layout: build, label, look at
     Dataset(DatasetArgs),
+    /// List the networks with what they cost
+    Nets,
+    /// Train a network
+    Train(TrainArgs),
 }

@@ -4,6 +4,9 @@
 
 pub mod args;
 pub mod dataset;
+pub mod net;
+pub mod random;
+pub mod train;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,6 +30,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done = match cli.command {
         Verb::Dataset(args) => dataset::run(args),
+        Verb::Nets => net::list(),
+        Verb::Train(args) => train::run(&args),
     };
     done.unwrap_or_else(|e| {
         eprintln!("faceveil-lab: {e:#}");
