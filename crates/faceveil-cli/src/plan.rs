@@ -73,7 +73,9 @@ pub enum PlanError {
     #[error("-o - (standard output) takes one photo, and neither --json nor --journal")]
     Stdout,
     /// The ending of a single output chooses its format.
-    #[error("{0}: the output must end in .jpg, .jpeg, .png or .webp, or in / for a folder")]
+    #[error(
+        "{0}: the output must end in .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff or .gif, or in / for a folder"
+    )]
     Ending(String),
     /// Several inputs and an output that looks like a photo or is a file.
     #[error("{0}: several inputs need a folder to go to; end it in / to mean one")]

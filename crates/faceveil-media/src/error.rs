@@ -9,14 +9,14 @@ pub enum DecodeError {
     /// No bytes at all.
     #[error("the file is empty")]
     Empty,
-    /// Something recognisable that is not JPEG, PNG or WebP.
-    #[error("this looks like {looks_like}; only JPEG, PNG and WebP photos can be read")]
+    /// Something recognisable that is none of [`Format::ALL`].
+    #[error("this looks like {looks_like}; only JPEG, PNG, WebP, BMP, TIFF and GIF can be read")]
     OtherFormat {
         /// What it looks like, with its article.
         looks_like: &'static str,
     },
     /// Nothing recognisable.
-    #[error("not a photo that can be read (JPEG, PNG or WebP)")]
+    #[error("not a photo that can be read (JPEG, PNG, WebP, BMP, TIFF or GIF)")]
     Unrecognised,
     /// The header promises more pixels than allowed.
     #[error("{width}×{height} pixels are more than the limit of {limit}")]
@@ -28,9 +28,27 @@ pub enum DecodeError {
         /// The limit in pixels.
         limit: u64,
     },
-    /// More than one frame.
-    #[error("an animated {}; only still pictures can be read", .format.name())]
-    Animated {
+    /// All pages or frames have more pixels than allowed.
+    #[error("pages or frames of {pixels} pixels and more are more than the limit of {limit}")]
+    TooManyPixelsInAll {
+        /// The format.
+        format: Format,
+        /// Pixels met until the limit.
+        pixels: u64,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// More pages or frames than allowed.
+    #[error("a {} with more than {limit} pages or frames", .format.name())]
+    TooManyPages {
+        /// The format.
+        format: Format,
+        /// The limit.
+        limit: usize,
+    },
+    /// An animation or several pages where only one still picture can be taken.
+    #[error("a {} of several pages or frames; only a single picture can be taken here", .format.name())]
+    SeveralPictures {
         /// The format.
         format: Format,
     },
@@ -93,6 +111,14 @@ pub enum EncodeError {
         height: u32,
         /// Pixels a side at most.
         limit: u32,
+    },
+    /// The format holds a single picture.
+    #[error("{count} pages or frames do not fit a {}", .format.name())]
+    SeveralPictures {
+        /// The format.
+        format: Format,
+        /// How many there are.
+        count: usize,
     },
     /// The encoder failed.
     #[error("{} encoder: {message}", .format.name())]

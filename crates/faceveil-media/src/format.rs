@@ -12,18 +12,27 @@ pub enum Format {
     Png,
     /// WebP, RFC 9649.
     WebP,
+    /// BMP, Microsoft "Bitmap Storage".
+    Bmp,
+    /// TIFF 6.0, with any number of pages.
+    Tiff,
+    /// GIF89a, still or animated.
+    Gif,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
+    pub const ALL: [Self; 6] = [Self::Jpeg, Self::Png, Self::WebP, Self::Bmp, Self::Tiff, Self::Gif];
 
-    /// Its usual name: `JPEG`, `PNG`, `WebP`.
+    /// Its usual name: `JPEG`, `PNG`, `WebP`, `BMP`, `TIFF`, `GIF`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "JPEG",
             Self::Png => "PNG",
             Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::Gif => "GIF",
         }
     }
 
@@ -33,7 +42,11 @@ impl Format {
         match extension.as_str() {
             "jpg" | "jpeg" | "jpe" | "jfif" => Some(Self::Jpeg),
             "png" => Some(Self::Png),
+            "apng" => Some(Self::Png),
             "webp" => Some(Self::WebP),
+            "bmp" | "dib" => Some(Self::Bmp),
+            "tif" | "tiff" => Some(Self::Tiff),
+            "gif" => Some(Self::Gif),
             _ => None,
         }
     }
@@ -50,6 +63,14 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
         Ok(Format::Png)
     } else if starts(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         Ok(Format::WebP)
+    } else if starts(b"GIF87a") || starts(b"GIF89a") {
+        Ok(Format::Gif)
+    } else if bytes.get(8..10) == Some(b"CR") && starts(b"II*\0") {
+        Err(DecodeError::OtherFormat { looks_like: "a Canon raw picture" })
+    } else if starts(b"II*\0") || starts(b"MM\0*") {
+        Ok(Format::Tiff)
+    } else if starts(b"BM") && bytes.get(6..10).is_none_or(|reserved| reserved == [0; 4]) {
+        Ok(Format::Bmp)
     } else {
         Err(match other(bytes) {
             Some(looks_like) => DecodeError::OtherFormat { looks_like },
@@ -60,14 +81,9 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
 
 /// Names what is not a photo we read, as far as its first bytes tell.
 fn other(bytes: &[u8]) -> Option<&'static str> {
-    const MAGICS: [(&[u8], &str); 22] = [
-        (b"GIF87a", "a GIF picture"),
-        (b"GIF89a", "a GIF picture"),
-        (b"II*\0", "a TIFF or raw picture"),
-        (b"MM\0*", "a TIFF or raw picture"),
+    const MAGICS: [(&[u8], &str); 17] = [
         (b"II+\0", "a BigTIFF picture"),
         (b"MM\0+", "a BigTIFF picture"),
-        (b"BM", "a BMP picture"),
         (b"\0\0\x01\0", "an icon (ICO)"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
         (b"\xFF\x0A", "a JPEG XL picture"),
@@ -86,8 +102,10 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
     ];
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some(match bytes.get(8..12) {
-            Some(b"avif" | b"avis") => "an AVIF picture",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => "a HEIC picture",
+            Some(b"avif" | b"avis") => "an AVIF picture (convert it first, for example to PNG)",
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => {
+                "a HEIC picture (convert it first, for example to JPEG)"
+            }
             Some(b"crx ") => "a Canon raw picture",
             _ => "an MP4 or QuickTime video",
         });
@@ -109,12 +127,10 @@ mod tests {
 
     #[test]
     fn what_is_no_photo_is_named() {
-        let cases: [(&[u8], &str); 10] = [
-            (b"GIF89a\x01\0", "a GIF picture"),
-            (b"II*\0\x08\0\0\0", "a TIFF or raw picture"),
-            (b"BM\x36\0", "a BMP picture"),
-            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture"),
-            (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture"),
+        let cases: [(&[u8], &str); 8] = [
+            (b"II*\0\x10\0\0\0CR\x02\0", "a Canon raw picture"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture (convert it first, for example to JPEG)"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture (convert it first, for example to PNG)"),
             (b"\0\0\0\x18ftypisom\0\0\0\0", "an MP4 or QuickTime video"),
             (b"%PDF-1.7", "a PDF document"),
             (b"RIFF\x10\0\0\0AVI LIST", "an AVI video or WAV sound"),
@@ -135,7 +151,10 @@ mod tests {
             ("jpeg", Some(Format::Jpeg)),
             ("Png", Some(Format::Png)),
             ("webp", Some(Format::WebP)),
-            ("gif", None),
+            ("gif", Some(Format::Gif)),
+            ("TIFF", Some(Format::Tiff)),
+            ("bmp", Some(Format::Bmp)),
+            ("avif", None),
             ("", None),
         ] {
             assert_eq!(Format::from_extension(OsStr::new(extension)), want, "{extension:?}");

@@ -86,6 +86,12 @@ pub enum Source {
     Png(PngCoding),
     /// A WebP.
     WebP(WebPCoding),
+    /// A BMP.
+    Bmp(BmpCoding),
+    /// A page of a TIFF.
+    Tiff(TiffCoding),
+    /// A frame of a GIF.
+    Gif(GifCoding),
 }
 
 impl Source {
@@ -95,6 +101,9 @@ impl Source {
             Self::Jpeg(_) => Format::Jpeg,
             Self::Png(_) => Format::Png,
             Self::WebP(_) => Format::WebP,
+            Self::Bmp(_) => Format::Bmp,
+            Self::Tiff(_) => Format::Tiff,
+            Self::Gif(_) => Format::Gif,
         }
     }
 }
@@ -196,4 +205,40 @@ pub struct PngColour {
 pub struct WebPCoding {
     /// Lossy (VP8) rather than lossless (VP8L).
     pub lossy: bool,
+}
+
+/// How a BMP was coded: nothing of that is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BmpCoding {}
+
+/// How a page of a TIFF was coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TiffCoding {
+    /// How its samples were packed.
+    pub compression: TiffCompression,
+    /// Whether the colours are multiplied by the opacity already ("associated alpha").
+    pub premultiplied: bool,
+}
+
+/// Lossless packings of a TIFF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TiffCompression {
+    /// None.
+    None,
+    /// Lempel, Ziv, Welch; TIFF 6.0 section 13.
+    Lzw,
+    /// zlib.
+    Deflate,
+    /// Run lengths; TIFF 6.0 section 9.
+    PackBits,
+}
+
+/// How a frame of a GIF was coded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GifCoding {
+    /// The colours of the frame as it is shown, at most 256, most frequent first. Those that it still has
+    /// when it is written stay as they are.
+    pub palette: Vec<[u8; 3]>,
 }
