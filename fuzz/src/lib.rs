@@ -33,11 +33,12 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
+    Target { name: "heif", seeds: "heif", run: inspect },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },

@@ -22,7 +22,7 @@ pub fn planted(file: &[u8], format: Format, parts: &[Part], kind: usize, place: 
         Format::WebP => (webp(file, parts, kind, place), kind == 1),
         Format::Gif => (gif(file, parts, kind, place), false),
         // Their places are numbers all over the file: what is inserted would tear it apart.
-        Format::Bmp | Format::Tiff => ([file, SECRET].concat(), false),
+        Format::Bmp | Format::Tiff | Format::Heic | Format::Avif => ([file, SECRET].concat(), false),
     }
 }
 

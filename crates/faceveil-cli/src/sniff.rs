@@ -42,7 +42,11 @@ pub fn content(head: &[u8]) -> Looks {
         return Looks::Photo;
     }
     if head.get(4..8) == Some(b"ftyp") {
-        return Looks::Unsupported("HEIC, AVIF or MP4");
+        return match head.get(8..12) {
+            Some(b"avif" | b"avis" | b"mif1" | b"msf1") => Looks::Photo,
+            Some(brand) if brand.starts_with(b"hei") || brand.starts_with(b"hev") => Looks::Photo,
+            _ => Looks::Unsupported("MP4"),
+        };
     }
     if riff(head) == Some(b"AVI ") {
         return Looks::Unsupported("AVI");
@@ -88,14 +92,15 @@ mod tests {
 
     #[test]
     fn content_is_recognised_by_its_first_bytes() {
-        let cases: [(&[u8], Looks); 9] = [
+        let cases: [(&[u8], Looks); 10] = [
             (b"", Looks::Other),
             (b"hello", Looks::Other),
             (b"\xff\xd8\xff\xe0", Looks::Photo),
             (b"RIFF\0\0\0\0WEBPVP8 ", Looks::Photo),
             (b"RIFF\0\0\0\0WAVEfmt ", Looks::Other),
             (b"RIFF\0\0\0\0AVI LIST", Looks::Unsupported("AVI")),
-            (b"\0\0\0\x18ftypheic", Looks::Unsupported("HEIC, AVIF or MP4")),
+            (b"\0\0\0\x18ftypheic", Looks::Photo),
+            (b"\0\0\0\x18ftypisom", Looks::Unsupported("MP4")),
             (b"II*\0\x08\0", Looks::Photo),
             (b"GIF89a", Looks::Photo),
         ];

@@ -18,13 +18,27 @@ pub enum Format {
     Tiff,
     /// GIF89a, still or animated.
     Gif,
+    /// HEIC, ISO/IEC 23008-12 with HEVC; needs the feature `heic`.
+    Heic,
+    /// AVIF 1.1; needs the feature `avif`.
+    Avif,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 6] = [Self::Jpeg, Self::Png, Self::WebP, Self::Bmp, Self::Tiff, Self::Gif];
+    pub const ALL: [Self; 8] =
+        [Self::Jpeg, Self::Png, Self::WebP, Self::Bmp, Self::Tiff, Self::Gif, Self::Heic, Self::Avif];
 
-    /// Its usual name: `JPEG`, `PNG`, `WebP`, `BMP`, `TIFF`, `GIF`.
+    /// The feature that this build would need to read and write the format, if it lacks one.
+    pub const fn missing_feature(self) -> Option<&'static str> {
+        match self {
+            Self::Heic if !cfg!(feature = "heic") => Some("heic"),
+            Self::Avif if !cfg!(feature = "avif") => Some("avif"),
+            _ => None,
+        }
+    }
+
+    /// Its usual name: `JPEG`, `PNG`, `WebP`, `BMP`, `TIFF`, `GIF`, `HEIC`, `AVIF`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "JPEG",
@@ -33,7 +47,14 @@ impl Format {
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
             Self::Gif => "GIF",
+            Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
         }
+    }
+
+    /// Its name with its article.
+    pub(crate) fn with_article(self) -> String {
+        format!("{} {}", if self == Self::Avif { "an" } else { "a" }, self.name())
     }
 
     /// The format a file name's extension (without the dot, in any case) stands for.
@@ -47,6 +68,8 @@ impl Format {
             "bmp" | "dib" => Some(Self::Bmp),
             "tif" | "tiff" => Some(Self::Tiff),
             "gif" => Some(Self::Gif),
+            "heic" | "heif" | "hif" => Some(Self::Heic),
+            "avif" => Some(Self::Avif),
             _ => None,
         }
     }
@@ -71,12 +94,30 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
         Ok(Format::Tiff)
     } else if starts(b"BM") && bytes.get(6..10).is_none_or(|reserved| reserved == [0; 4]) {
         Ok(Format::Bmp)
+    } else if let Some(format) = heif(bytes) {
+        Ok(format)
     } else {
         Err(match other(bytes) {
             Some(looks_like) => DecodeError::OtherFormat { looks_like },
             None => DecodeError::Unrecognised,
         })
     }
+}
+
+/// By the brands that the file says it has, the first of them first; ISO/IEC 14496-12 section 4.3.
+fn heif(bytes: &[u8]) -> Option<Format> {
+    let length = bytes.get(..4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
+    let brands = bytes.get(8..length.clamp(8, 256).min(bytes.len()))?.as_chunks::<4>().0;
+    let by_brand = |brand: &[u8; 4]| match brand {
+        b"avif" | b"avis" => Some(Format::Avif),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => Some(Format::Heic),
+        _ => None,
+    };
+    let is_heif = bytes.get(4..8) == Some(b"ftyp");
+    let names_a_picture = |first: &[u8; 4]| by_brand(first).is_some() || matches!(first, b"mif1" | b"msf1");
+    let fits = is_heif && brands.first().is_some_and(names_a_picture);
+    // The number between the first brand and the others is none of these.
+    fits.then(|| brands.iter().find_map(by_brand)).flatten()
 }
 
 /// Names what is not a photo we read, as far as its first bytes tell.
@@ -102,10 +143,7 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
     ];
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some(match bytes.get(8..12) {
-            Some(b"avif" | b"avis") => "an AVIF picture (convert it first, for example to PNG)",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => {
-                "a HEIC picture (convert it first, for example to JPEG)"
-            }
+            Some(b"mif1" | b"msf1") => "a HEIF picture that is neither HEIC nor AVIF",
             Some(b"crx ") => "a Canon raw picture",
             _ => "an MP4 or QuickTime video",
         });
@@ -127,10 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_no_photo_is_named() {
-        let cases: [(&[u8], &str); 8] = [
+        let cases: [(&[u8], &str); 7] = [
             (b"II*\0\x10\0\0\0CR\x02\0", "a Canon raw picture"),
-            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture (convert it first, for example to JPEG)"),
-            (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture (convert it first, for example to PNG)"),
+            (b"\0\0\0\x14ftypmif1\0\0\0\0miafheic", "a HEIF picture that is neither HEIC nor AVIF"),
             (b"\0\0\0\x18ftypisom\0\0\0\0", "an MP4 or QuickTime video"),
             (b"%PDF-1.7", "a PDF document"),
             (b"RIFF\x10\0\0\0AVI LIST", "an AVI video or WAV sound"),
@@ -139,6 +176,15 @@ mod tests {
         ];
         for (bytes, looks_like) in cases {
             assert_eq!(sniff(bytes), Err(DecodeError::OtherFormat { looks_like }), "{looks_like}");
+        }
+        for (brands, want) in [
+            (&b"heic\0\0\0\0mif1"[..], Format::Heic),
+            (b"mif1\0\0\0\0heic", Format::Heic),
+            (b"mif1\0\0\0\0avif", Format::Avif),
+            (b"avif", Format::Avif),
+        ] {
+            let length = [0, 0, 0, 8 + brands.len() as u8];
+            assert_eq!(sniff(&[&length, b"ftyp", brands].concat()), Ok(want), "{}", brands.escape_ascii());
         }
         assert_eq!(sniff(b""), Err(DecodeError::Empty));
         assert_eq!(sniff(b"\x01\x80\x02"), Err(DecodeError::Unrecognised));
@@ -154,7 +200,9 @@ mod tests {
             ("gif", Some(Format::Gif)),
             ("TIFF", Some(Format::Tiff)),
             ("bmp", Some(Format::Bmp)),
-            ("avif", None),
+            ("AVIF", Some(Format::Avif)),
+            ("heic", Some(Format::Heic)),
+            ("tga", None),
             ("", None),
         ] {
             assert_eq!(Format::from_extension(OsStr::new(extension)), want, "{extension:?}");

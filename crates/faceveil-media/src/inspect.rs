@@ -1,6 +1,6 @@
 //! What an encoded file is made of.
 
-use crate::{DecodeError, Format, bmp, format, gif, tiff};
+use crate::{DecodeError, Format, bmp, format, gif, heif, tiff};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ pub struct Part {
     /// JPEG: `SOI`, `APP1`, `DQT`, …, `scan` (entropy-coded data), `EOI`. PNG: `signature`, then
     /// the chunks' names. WebP: `RIFF` (its first 12 bytes), then the chunks' names. TIFF: the
     /// fields' names, `strip`. BMP: `header`, `info`, `palette`, `pixels`, `profile`. GIF: `header`,
-    /// `palette`, `image`, and extensions. What nothing refers to is `unreferenced`, what follows the
+    /// `palette`, `image`, and extensions. HEIC and AVIF: the boxes' names, then for the data the kinds of
+    /// its items, `thumbnail`, `auxiliary`, and `hidden` others. What nothing refers to is `unreferenced`, what follows the
     /// picture's end `trailing`. Unusual bytes in names are escaped.
     pub name: Cow<'static, str>,
     /// Bytes from the file's start.
@@ -51,6 +52,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Part>, DecodeError> {
         }
         Format::Tiff => {
             for (name, range, payload) in tiff::pieces(bytes)? {
+                list.push(name, range.len(), payload)?;
+            }
+        }
+        Format::Heic | Format::Avif => {
+            for (name, range, payload) in heif::pieces(bytes, list.format)? {
                 list.push(name, range.len(), payload)?;
             }
         }

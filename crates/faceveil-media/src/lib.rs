@@ -27,6 +27,7 @@ pub mod files;
 mod format;
 mod frames;
 mod gif;
+mod heif;
 mod icc;
 mod inspect;
 mod jpeg;
@@ -41,8 +42,8 @@ pub use error::{DecodeError, EncodeError};
 pub use format::Format;
 pub use inspect::{Part, inspect};
 pub use photo::{
-    BmpCoding, EncodeOptions, Encoded, GifCoding, JpegCoding, JpegComponent, JpegOutcome, Limits, Photo,
-    PngCoding, PngColour, Reencoded, SafeMetadata, Source, TiffCoding, TiffCompression, WebPCoding,
+    BmpCoding, EncodeOptions, Encoded, GifCoding, HeifCoding, JpegCoding, JpegComponent, JpegOutcome, Limits,
+    Photo, PngCoding, PngColour, Reencoded, SafeMetadata, Source, TiffCoding, TiffCompression, WebPCoding,
 };
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,6 +73,7 @@ pub fn decode_album(bytes: &[u8], limits: &Limits) -> Result<Album, DecodeError>
         Format::Bmp => bmp::decode(bytes, limits).map(Album::from),
         Format::Tiff => tiff::decode(bytes, limits),
         Format::Gif => gif::decode(bytes, limits),
+        Format::Heic | Format::Avif => heif::decode(bytes, format, limits).map(Album::from),
     };
     // The decoders are other people's code: a bug of theirs costs this photo, never the batch.
     catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(DecodeError::Panicked { format }))
@@ -93,7 +95,8 @@ pub fn encode(photo: &Photo, options: &EncodeOptions) -> Result<Vec<u8>, EncodeE
 /// its samples: JPEG from JPEG with the same tables, sampling and mode as far as the encoder has
 /// them, JPEG from others at quality 92 without chroma subsampling. Opacity is then composited on
 /// white, 16 bits become 8 for JPEG and WebP, and CMYK becomes RGB for PNG and WebP. PNG and WebP are
-/// lossless: a WebP that came in lossy usually grows several times.
+/// lossless: a WebP that came in lossy usually grows several times. HEIC and AVIF are written by
+/// libheif's `heif-enc`, at quality 90 and without the safe metadata.
 ///
 /// # Errors
 /// [`EncodeError`] if the picture is too large for the format, or an encoder fails.
@@ -101,6 +104,12 @@ pub fn encode_photo(photo: &Photo, options: &EncodeOptions) -> Result<Encoded, E
     let format = options.format.unwrap_or_else(|| photo.source.format());
     let exif = if options.keep_safe_metadata { exif::write(&photo.safe) } else { None };
     let plain = |bytes| Encoded { bytes, jpeg: None };
+    if let (Source::Heif(_), None, Some((primaries, transfer))) =
+        (&photo.source, &photo.icc, heif::named_colours(photo))
+        && !matches!(format, Format::Png | Format::Heic | Format::Avif)
+    {
+        return Err(EncodeError::Colours { format, primaries, transfer });
+    }
     let alone = || Album::from(photo.clone());
     let write = || match format {
         Format::Jpeg => jpeg::encode(photo, exif.as_deref()).map(|(bytes, jpeg)| Encoded { bytes, jpeg }),
@@ -109,6 +118,7 @@ pub fn encode_photo(photo: &Photo, options: &EncodeOptions) -> Result<Encoded, E
         Format::Bmp => bmp::encode(photo).map(plain),
         Format::Tiff => tiff::encode(&alone(), options.keep_safe_metadata).map(plain),
         Format::Gif => gif::encode(&alone()).map(plain),
+        Format::Heic | Format::Avif => heif::encode(photo, format).map(plain),
     };
     catch_unwind(AssertUnwindSafe(write)).unwrap_or(Err(EncodeError::Panicked { format }))
 }

@@ -92,6 +92,8 @@ pub enum Source {
     Tiff(TiffCoding),
     /// A frame of a GIF.
     Gif(GifCoding),
+    /// A HEIC or AVIF.
+    Heif(HeifCoding),
 }
 
 impl Source {
@@ -104,6 +106,7 @@ impl Source {
             Self::Bmp(_) => Format::Bmp,
             Self::Tiff(_) => Format::Tiff,
             Self::Gif(_) => Format::Gif,
+            Self::Heif(coding) => coding.format,
         }
     }
 }
@@ -241,4 +244,17 @@ pub struct GifCoding {
     /// The colours of the frame as it is shown, at most 256, most frequent first. Those that it still has
     /// when it is written stay as they are.
     pub palette: Vec<[u8; 3]>,
+}
+
+/// How a HEIC or AVIF was coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeifCoding {
+    /// [`Format::Heic`] or [`Format::Avif`].
+    pub format: Format,
+    /// Bits a sample: 8, or 10, which come as 16.
+    pub bit_depth: u8,
+    /// What the colours mean where there is no profile: primaries, ITU-T H.273 table 2.
+    pub primaries: u16,
+    /// Likewise the transfer, table 3.
+    pub transfer: u16,
 }

@@ -240,7 +240,7 @@ fn what_is_not_supported_says_so() {
         (b"GIF89a".to_vec(), "truncated GIF: a block beyond its 6 bytes"),
         (
             b"8BPS\0\x01".to_vec(),
-            "this looks like a Photoshop document; only JPEG, PNG, WebP, BMP, TIFF and GIF can be read",
+            "this looks like a Photoshop document; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
         ),
         (b"".to_vec(), "the file is empty"),
     ];

@@ -106,6 +106,7 @@ fn whitelist(format: Format, exif: bool) -> Vec<&'static str> {
         Format::Png => vec!["signature", "IHDR", "iCCP", "gAMA", "IDAT", "IEND"],
         Format::WebP => vec!["RIFF", "VP8X", "ICCP", "VP8L"],
         Format::Bmp => vec!["header", "info", "pixels", "profile"],
+        Format::Heic | Format::Avif => unreachable!("not among those that are built in"),
         Format::Gif => vec!["header", "palette", "profile", "control", "image", "end"],
         Format::Tiff => vec![
             "header",
@@ -136,7 +137,7 @@ fn whitelist(format: Format, exif: bool) -> Vec<&'static str> {
             Format::Png => &["eXIf"],
             Format::WebP => &["EXIF"],
             Format::Tiff => &["Make", "Model", "DateTime"],
-            Format::Bmp | Format::Gif => &[],
+            _ => &[],
         });
     }
     allowed
@@ -147,7 +148,7 @@ fn no_secret_survives_and_only_known_parts_are_written() {
     for (from, file) in planted() {
         assert!(contains(&file, SECRET), "{from:?}: the test planted nothing");
         let photo = read(&file);
-        for format in Format::ALL {
+        for format in fixture::BUILT_IN {
             for keep_safe_metadata in [false, true] {
                 let case = format!("{from:?} to {format:?}, keep: {keep_safe_metadata}");
                 let options = EncodeOptions { format: Some(format), keep_safe_metadata };

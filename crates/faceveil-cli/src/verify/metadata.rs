@@ -60,6 +60,7 @@ fn is_picture(format: Format, part: &Part, bytes: &[u8]) -> bool {
         (Format::Bmp, "header" | "info" | "palette" | "pixels" | "profile") => true,
         (Format::Gif, "header" | "palette" | "image" | "end" | "profile") => true,
         (Format::Gif, "control" | "loop") => length <= 19,
+        (Format::Heic | Format::Avif, _) => part.is_plain_heif(),
         (Format::Tiff, name) => TIFF_PARTS.contains(&name),
         _ => false,
     }

@@ -64,7 +64,7 @@ fn contents() -> Vec<Case> {
         },
         Case {
             what: "a text named .jpg",
-            says: "in/x.jpg: this looks like text; only JPEG, PNG, WebP, BMP, TIFF and GIF can be read",
+            says: "in/x.jpg: this looks like text; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
             make: |b| drop(b.put("in/x.jpg", b"not a photo\n")),
             ..BAD
         },
@@ -142,7 +142,7 @@ fn contents() -> Vec<Case> {
         Case {
             what: "an animation where sidecars are asked for",
             command: "faceveil blur in/x.gif -o out/x.gif --sidecar",
-            says: "in/x.gif: sidecars do not cover files of several pages or frames yet",
+            says: "in/x.gif: sidecars cover single pictures, and this file has several pages or frames",
             make: |b| {
                 let frame = b",\0\0\0\0\x01\0\x01\0\x80\0\0\0\xff\xff\xff\x02\x02\x44\x01\0";
                 b.put("in/x.gif", &[b"GIF89a\x01\0\x01\0\0\0\0", &frame[..], frame, b";"].concat());
@@ -150,10 +150,10 @@ fn contents() -> Vec<Case> {
             ..BAD
         },
         Case {
-            what: "a HEIC picture",
+            what: "a JPEG XL picture",
             command: "faceveil blur in -o out",
-            says: "in/x.heic: this looks like a HEIC picture (convert it first, for example to JPEG); only JPEG, PNG, WebP, BMP, TIFF and GIF can be read",
-            make: |b| drop(b.put("in/x.heic", b"\0\0\0\x18ftypheic\0\0\0\0")),
+            says: "in/x.jxl: this looks like a JPEG XL picture; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
+            make: |b| drop(b.put("in/x.jxl", b"\0\0\0\x0cJXL \r\n\x87\n")),
             ..BAD
         },
         Case {
@@ -167,7 +167,7 @@ fn contents() -> Vec<Case> {
             what: "a folder with a video, a text and a good photo: the text is left out, the video is an error",
             command: "faceveil blur in -o out",
             code: 2,
-            says: "in/v.mp4: this looks like an MP4 or QuickTime video; only JPEG, PNG, WebP, BMP, TIFF and GIF can be read",
+            says: "in/v.mp4: this looks like an MP4 or QuickTime video; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
             leaves: &["good.jpg"],
             make: |b| {
                 beside(b);

@@ -1,7 +1,7 @@
 //! PNG out.
 
 use crate::colour::{ink_to_rgb, row8};
-use crate::{EncodeError, Format, Photo, PngColour, Source, icc};
+use crate::{EncodeError, Format, Photo, PngColour, Source, heif, icc};
 use faceveil_core::raster::{Color, Raster, Samples};
 use png::chunk::ChunkType;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Info, Writer};
@@ -58,6 +58,13 @@ pub(super) fn write_extras<W: Write>(
 ) -> Result<(), EncodingError> {
     if let Source::Png(coding) = &photo.source {
         write_colour(writer, &coding.colour, profile)?;
+    }
+    if let (Source::Heif(_), false, Some((primaries, transfer))) =
+        (&photo.source, profile, heif::named_colours(photo))
+        && let (Ok(primaries), Ok(transfer)) = (u8::try_from(primaries), u8::try_from(transfer))
+    {
+        // RGB, full range.
+        writer.write_chunk(ChunkType(*b"cICP"), &[primaries, transfer, 0, 1])?;
     }
     exif.map_or(Ok(()), |exif| writer.write_chunk(ChunkType(*b"eXIf"), exif))
 }
