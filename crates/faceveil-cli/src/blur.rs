@@ -40,6 +40,9 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
     let work = Work { plan, journal, preview, spare: Mutex::new(first) };
     let jobs = Jobs::new(plan)?;
     let mut reporter = Reporter::new(plan.manner, plan.on_no_face);
+    if plan.timings {
+        reporter = reporter.with_times();
+    }
     let output_met = jobs.output_met();
     batch::run(
         jobs,
@@ -200,9 +203,13 @@ impl Work<'_> {
         report.ms.decode = Some(elapsed_ms(start));
         let photo = album.first();
         report.size = Some([photo.raster.width(), photo.raster.height()]);
+        report.pages = (!album.is_still()).then_some(album.pages().len());
         report.format = Some(self.format(task, photo).name());
         let recorded = self.plan.sidecar || self.plan.from.is_some();
-        ensure!(!recorded || album.is_still(), "sidecars do not cover files of several pages or frames yet");
+        ensure!(
+            !recorded || album.is_still(),
+            "sidecars cover single pictures, and this file has several pages or frames"
+        );
         let original = Original::new(album, &bytes, recorded);
         task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, original.first()))?;
         Ok(original)
