@@ -189,6 +189,27 @@ def sidecars():
     yield "other.json", '{"faceveil_sidecar": 2}\n'
 
 
+def albums():
+    frames = [picture("RGB"), picture("RGB").rotate(180), picture("L").convert("RGB")]
+    more = {"save_all": True, "append_images": frames[1:]}
+    yield "moving.gif", saved(frames[0], "GIF", duration=[40, 90, 120], loop=3, disposal=2, comment=WORDS, **more)
+    yield "moving.png", saved(frames[0], "PNG", duration=[40, 90, 120], loop=3, default_image=False, **more)
+    yield "default.png", saved(frames[0], "PNG", duration=50, default_image=True, **more)
+    yield "moving.webp", saved(frames[0], "WEBP", duration=50, loop=2, lossless=True, exif=WORDS, **more)
+    yield "lossy.webp", saved(frames[0], "WEBP", duration=50, quality=30, **more)
+    for name, compression in [("raw", None), ("lzw", "tiff_lzw"), ("deflate", "tiff_adobe_deflate"),
+                              ("packbits", "packbits")]:
+        yield f"pages-{name}.tif", saved(frames[0], "TIFF", compression=compression, description="x", **more)
+    yield "palette.tif", saved(picture("P"), "TIFF")
+    yield "bits.tif", saved(picture("1"), "TIFF")
+    yield "deep.tif", saved(Image.new("I;16", (24, 18), 777), "TIFF")
+    yield "rgba.tif", saved(picture("RGBA"), "TIFF", compression="tiff_lzw")
+    yield "rgb.bmp", saved(picture("RGB"), "BMP")
+    yield "palette.bmp", saved(picture("P"), "BMP")
+    yield "rgba.bmp", saved(picture("RGBA"), "BMP")
+    yield "still.gif", saved(picture("P"), "GIF")
+
+
 ANNOTATIONS = {
     "fddb.txt": "2002/08/11/big/img_591\n1\n123.5833 85.5495 1.265839 269.6934 161.7812  1\n"
                 "a/b\n2\n40 20 1.5707963 100 100 1\n44.5 27 -0.5 184 129 1\n",
@@ -249,6 +270,7 @@ def write(target, files):
 
 if __name__ == "__main__":
     write("photo", photos())
+    write("album", albums())
     write("onnx", networks())
     write("config", CONFIG.items())
     write("journal", journals())

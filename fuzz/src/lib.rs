@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets. Each takes any bytes and panics only where a promise is broken. The
 //! harnesses in `fuzz_targets/` hand them to libFuzzer, `tests/regression.rs` runs them on stable.
 
+mod album;
 mod keep;
 mod network;
 mod photo;
@@ -13,6 +14,7 @@ use faceveil_data::truth::{
     celeba_face, celeba_head, celeba_row, coco, face_of_68, fddb, row_of_68, vggface2_row, voc, wider, yolo,
 };
 
+pub use album::album;
 pub use keep::{keep, kept};
 pub use network::{model, onnx};
 pub use photo::{decode, inspect};
@@ -31,10 +33,12 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
+    Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
+    Target { name: "heif", seeds: "heif", run: inspect },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },

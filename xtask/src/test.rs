@@ -32,7 +32,10 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
     let mut tests = Command::new(env!("CARGO"));
     tests.current_dir(root).args(["test", "--workspace", "--all-features"]);
     if let Some(python) = python {
-        tests.env("FACEVEIL_PYTHON", python);
+        // The programs of libheif lie beside it, if nowhere else.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).chain(python.parent().map(Path::to_owned));
+        tests.env("PATH", std::env::join_paths(folders)?).env("FACEVEIL_PYTHON", python);
     }
     if pictures {
         tests.env("FACEVEIL_SHARED", shared.canonicalize()?);

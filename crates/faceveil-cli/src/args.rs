@@ -94,7 +94,7 @@ pub struct BlurArgs {
     /// File or folder to write to, or - for standard output
     ///
     /// A folder if it ends in /, exists as one, or if there are several inputs or folders; names and
-    /// folder structure are kept. The ending of a file (jpg, jpeg, png, webp) chooses its format.
+    /// folder structure are kept. The ending of a file (jpg, png, webp, bmp, tif, gif, heic, avif) chooses its format.
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// What may also stand in the environment and the configuration file.
@@ -106,6 +106,12 @@ pub struct BlurArgs {
     /// Note each finished file here, and skip what an earlier run has noted
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Say at the end how long each step took, all photos together
+    ///
+    /// With several --jobs the steps of different photos overlap, so that they add up to more than the whole
+    /// took. --json has the times of each photo.
+    #[arg(long)]
+    pub timings: bool,
     /// Write a contact sheet of all that was hidden, as it is in the outputs, weakest first
     ///
     /// The ending (png, jpg, jpeg, webp) chooses its format. More than fit go to FILE-2, FILE-3 and so on.

@@ -73,8 +73,20 @@ pub enum PlanError {
     #[error("-o - (standard output) takes one photo, and neither --json nor --journal")]
     Stdout,
     /// The ending of a single output chooses its format.
-    #[error("{0}: the output must end in .jpg, .jpeg, .png or .webp, or in / for a folder")]
+    #[error(
+        "{0}: the output must end in .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff, .gif, .heic or .avif, or in / for a folder"
+    )]
     Ending(String),
+    /// The format of a single output is not built in.
+    #[error("{path}: {format} pictures can only be written by a program built with the feature {feature}")]
+    NotBuilt {
+        /// The output.
+        path: String,
+        /// The name of its format.
+        format: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
     /// Several inputs and an output that looks like a photo or is a file.
     #[error("{0}: several inputs need a folder to go to; end it in / to mean one")]
     NotAFolder(String),
@@ -155,6 +167,8 @@ pub struct BlurPlan {
     pub overwrite: bool,
     /// Whether nothing is written.
     pub dry_run: bool,
+    /// Say how long each step took.
+    pub timings: bool,
     /// Photos worked on at once, at least 1.
     pub jobs: usize,
     /// Where photos come from, or with [`Self::from`] sidecars.
@@ -225,6 +239,7 @@ impl BlurPlan {
             on_no_face: chosen.on_no_face.unwrap_or(OnNoFace::Warn),
             overwrite,
             dry_run: args.dry_run,
+            timings: args.timings,
             jobs: jobs(&chosen, &inputs)?,
             inputs,
             from,
@@ -378,6 +393,9 @@ fn destination(out: &Path, inputs: &[Input], among: bool) -> Result<Destination,
     let format = format_of_ending(out);
     if !many && !is_folder {
         let format = format.ok_or_else(|| PlanError::Ending(shown()))?;
+        if let Some(feature) = format.missing_feature() {
+            return Err(PlanError::NotBuilt { path: shown(), format: format.name(), feature });
+        }
         return Ok(Destination::File { path: out.to_owned(), format });
     }
     if has_stdin {

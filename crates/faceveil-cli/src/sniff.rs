@@ -10,7 +10,7 @@ pub const HEAD_BYTES: usize = 512;
 /// What the first bytes look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looks {
-    /// JPEG, PNG or WebP, whatever the name says.
+    /// A format that can be read, whatever the name says.
     Photo,
     /// A picture or video that is not supported, and what it is called.
     Unsupported(&'static str),
@@ -36,11 +36,17 @@ pub fn content(head: &[u8]) -> Looks {
     if head.starts_with(b"\xff\xd8\xff")
         || head.starts_with(b"\x89PNG\r\n\x1a\n")
         || riff(head) == Some(b"WEBP")
+        || [&b"GIF87a"[..], b"GIF89a", b"II*\0", b"MM\0*"].iter().any(|magic| head.starts_with(magic))
+        || head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4])
     {
         return Looks::Photo;
     }
     if head.get(4..8) == Some(b"ftyp") {
-        return Looks::Unsupported("HEIC, AVIF or MP4");
+        return match head.get(8..12) {
+            Some(b"avif" | b"avis" | b"mif1" | b"msf1") => Looks::Photo,
+            Some(brand) if brand.starts_with(b"hei") || brand.starts_with(b"hev") => Looks::Photo,
+            _ => Looks::Unsupported("MP4"),
+        };
     }
     if riff(head) == Some(b"AVI ") {
         return Looks::Unsupported("AVI");
@@ -58,11 +64,7 @@ fn riff(head: &[u8]) -> Option<&[u8; 4]> {
     head.starts_with(b"RIFF").then(|| head.get(8..12)?.try_into().ok()).flatten()
 }
 
-const MAGIC: [(&[u8], &str); 24] = [
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\0", "TIFF or camera raw"),
-    (b"MM\0*", "TIFF or camera raw"),
+const MAGIC: [(&[u8], &str); 19] = [
     (b"II+\0", "TIFF or camera raw"),
     (b"MM\0+", "TIFF or camera raw"),
     (b"IIRO", "camera raw"),
@@ -82,7 +84,6 @@ const MAGIC: [(&[u8], &str); 24] = [
     (b"FLV\x01", "FLV"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMV"),
     (b"OggS", "Ogg"),
-    (b"BM", "BMP"),
 ];
 
 #[cfg(test)]
@@ -91,16 +92,17 @@ mod tests {
 
     #[test]
     fn content_is_recognised_by_its_first_bytes() {
-        let cases: [(&[u8], Looks); 9] = [
+        let cases: [(&[u8], Looks); 10] = [
             (b"", Looks::Other),
             (b"hello", Looks::Other),
             (b"\xff\xd8\xff\xe0", Looks::Photo),
             (b"RIFF\0\0\0\0WEBPVP8 ", Looks::Photo),
             (b"RIFF\0\0\0\0WAVEfmt ", Looks::Other),
             (b"RIFF\0\0\0\0AVI LIST", Looks::Unsupported("AVI")),
-            (b"\0\0\0\x18ftypheic", Looks::Unsupported("HEIC, AVIF or MP4")),
-            (b"II*\0\x08\0", Looks::Unsupported("TIFF or camera raw")),
-            (b"GIF89a", Looks::Unsupported("GIF")),
+            (b"\0\0\0\x18ftypheic", Looks::Photo),
+            (b"\0\0\0\x18ftypisom", Looks::Unsupported("MP4")),
+            (b"II*\0\x08\0", Looks::Photo),
+            (b"GIF89a", Looks::Photo),
         ];
         for (head, want) in cases {
             assert_eq!(content(head), want, "{}", head.escape_ascii());

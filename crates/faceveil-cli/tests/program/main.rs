@@ -4,6 +4,7 @@ mod behaviour;
 #[cfg(unix)]
 mod browser;
 mod detection;
+mod frames;
 #[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(target_os = "linux")]
