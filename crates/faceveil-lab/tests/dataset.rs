@@ -285,7 +285,19 @@ fn presets_take_what_there_is_and_say_what_is_missing() {
 
     let coco = fixture(folder.path(), "coco", "12");
     let bias = folder.path().join("bias");
-    ok(&["build", "--preset", "centre-bias", "-s", &vgg, "-s", &coco, "-o", bias.to_str().unwrap()]);
+    ok(&[
+        "build",
+        "--preset",
+        "centre-bias",
+        "-s",
+        &vgg,
+        "-s",
+        &coco,
+        "-o",
+        bias.to_str().unwrap(),
+        "--size",
+        "64",
+    ]);
     let all = all_records(&bias);
     assert_eq!(all.len(), 4 * 25 * 4);
     for record in &all {
@@ -295,9 +307,9 @@ fn presets_take_what_there_is_and_say_what_is_missing() {
             value.trim_start_matches('=').parse::<f64>().unwrap()
         };
         let face = record.ellipses()[0];
-        let long = tag("share") * 128.0;
+        let long = tag("share") * 64.0;
         assert!((face.side_long() - long).abs() < 0.01, "{record:?}");
-        let at = |cell: f64| long / 2.0 + (128.0 - long) * cell / 4.0;
+        let at = |cell: f64| long / 2.0 + (64.0 - long) * cell / 4.0;
         assert!(
             (face.cx - at(tag("column"))).abs() < 0.01 && (face.cy - at(tag("row"))).abs() < 0.01,
             "{record:?}"

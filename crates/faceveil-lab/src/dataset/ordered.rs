@@ -35,9 +35,9 @@ pub fn in_order<T: Send, S, R: Send, E>(
                     // A panic cannot happen while the lock is held.
                     let next = items_for_all.lock().map(|items| items.recv());
                     let Ok(Ok((at, item))) = next else { break };
+                    // A thread that stopped here would leave the others' items without anybody to take them.
                     let result = catch_unwind(AssertUnwindSafe(|| work(&mut state, item)));
-                    let failed = result.is_err();
-                    if send_result.send((at, result)).is_err() || failed {
+                    if send_result.send((at, result)).is_err() {
                         break;
                     }
                 }
@@ -121,10 +121,12 @@ mod tests {
             },
         );
         assert_eq!((done, taken), (Err("full"), 11));
-        let panicked = catch_unwind(|| {
-            let work = |(): &mut (), n: i32| assert_ne!(n, 40, "on purpose");
-            in_order(0..1000, 2, || (), work, |()| Ok::<(), ()>(()))
-        });
-        assert!(panicked.is_err());
+        for jobs in [1, 2] {
+            let panicked = catch_unwind(|| {
+                let work = |(): &mut (), n: i32| assert_ne!(n, 40, "on purpose");
+                in_order(0..1000, jobs, || (), work, |()| Ok::<(), ()>(()))
+            });
+            assert!(panicked.is_err(), "{jobs}");
+        }
     }
 }

@@ -259,7 +259,11 @@ mod tests {
             let kernel = gaussian_kernel(side);
             assert_eq!(kernel.len(), side as usize);
             assert!((kernel[0] - first).abs() < 1e-7, "{side}: {}", kernel[0]);
-            assert!((kernel[side as usize / 2] - middle).abs() < 1e-6, "{side}: {}", kernel[side as usize / 2]);
+            assert!(
+                (kernel[side as usize / 2] - middle).abs() < 1e-6,
+                "{side}: {}",
+                kernel[side as usize / 2]
+            );
             assert!((kernel.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{side}");
         }
     }
