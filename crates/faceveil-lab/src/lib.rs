@@ -16,7 +16,7 @@ use clap::Parser;
 use crate::args::{Cli, Verb};
 
 /// Exit code of a run that could not be understood.
-const USAGE: u8 = 3;
+pub(crate) const USAGE: u8 = 3;
 
 /// Runs the program with the arguments `typed`, its own name first.
 pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
