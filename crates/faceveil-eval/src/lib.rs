@@ -14,6 +14,7 @@ mod blur;
 mod codec;
 mod collateral;
 mod face;
+mod fidelity;
 mod fit;
 mod folder;
 mod pair;
@@ -24,6 +25,7 @@ mod summary;
 
 pub use collateral::Collateral;
 pub use face::{COVER, FaceVerdict, KEPT_LIMIT, Status};
+pub use fidelity::{Fidelity, ToReference, reference_blur, to_reference};
 pub use folder::{FolderError, judge_folder};
 pub use pair::{PictureVerdict, judge_pair, no_output};
 pub use picture::{JudgeError, Picture};

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod judge;
 pub mod net;
 pub mod random;
 pub mod train;
@@ -30,6 +31,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Verb::Nets => net::list(),
         Verb::Train(args) => train::run(&args),
+        Verb::Export(args) => judge::choose::run(&args),
+        Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {
         eprintln!("faceveil-lab: {e:#}");
