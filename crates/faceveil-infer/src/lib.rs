@@ -6,6 +6,7 @@
 
 pub mod detectors;
 pub mod engine;
+pub mod gate;
 pub mod heads;
 pub mod kernels;
 pub mod network;

@@ -287,7 +287,7 @@ fn ratio(a: u32, b: u32) -> f32 {
     a as f32 / b as f32
 }
 
-fn is_transparent(raster: &Raster) -> bool {
+pub(crate) fn is_transparent(raster: &Raster) -> bool {
     let channels = raster.color().channels();
     raster.color().has_alpha()
         && match raster.samples() {

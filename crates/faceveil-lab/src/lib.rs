@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod dataset;
+pub mod judge;
 pub mod net;
 pub mod random;
 pub mod train;
@@ -32,6 +33,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Dataset(args) => dataset::run(args),
         Verb::Nets => net::list(),
         Verb::Train(args) => train::run(&args),
+        Verb::Export(args) => judge::choose::run(&args),
+        Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {
         eprintln!("faceveil-lab: {e:#}");

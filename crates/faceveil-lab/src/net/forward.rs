@@ -156,7 +156,7 @@ impl Pass<'_> {
                 let options = InterpolateOptions::new(InterpolateMode::Nearest).with_align_corners(false);
                 interpolate(x, options.with_output_size([2 * h, 2 * w]))
             }
-            Op::MaxPool => max_pool2d(x, MaxPoolOptions::new([2; 2], [2; 2], [0; 2], [1; 2], false)),
+            Op::MaxPool => max_pool2d(x, MaxPoolOptions::new([2; 2]).with_stride([2; 2])),
         }
     }
 

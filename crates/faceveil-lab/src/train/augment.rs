@@ -318,11 +318,11 @@ pub fn view(photo: &Photo, side: usize, random: &mut Random) -> View {
     let focus = (!photo.faces.is_empty() && random.happens(0.5)).then(|| photo.faces[random.below(photo.faces.len())]);
     let (scale, centre) = if let Some(face) = focus {
         let target = side as f64 * random.ratio([0.06, 0.85]);
-        let scale = (face.side_long() / target).clamp(0.4, 1.8 * fit.max(1.0));
-        let shift = |random: &mut Random| scale * side as f64 * random.between([-0.45, 0.45]);
+        let scale = (face.side_long() / target).clamp(0.4, 1.25 * fit.max(1.0));
+        let shift = |random: &mut Random| scale * side as f64 * random.between([-0.42, 0.42]);
         (scale, (face.cx + shift(random), face.cy + shift(random)))
     } else {
-        let scale = fit / random.ratio([0.6, 1.6]);
+        let scale = fit / random.ratio([0.75, 1.8]);
         let shift = |random: &mut Random| scale * side as f64 * random.between([-0.22, 0.22]);
         (scale, (w as f64 / 2.0 + shift(random), h as f64 / 2.0 + shift(random)))
     };
@@ -349,14 +349,14 @@ pub fn sample<'p>(
         let photo = pick(random);
         let view = view(photo, window.2, random);
         let blur = if random.happens(0.15) { random.between([0.3, 1.3]) } else { 0.0 };
-        let outside = match random.below(12) {
-            0 => Outside::Edge,
-            1 => Outside::Colour([0; 3].map(|_| random.unit() as f32)),
+        let outside = match random.below(10) {
+            0..=3 => Outside::Edge,
+            4 => Outside::Colour([0; 3].map(|_| random.unit() as f32)),
             _ => Outside::Colour([0.0; 3]),
         };
         canvas.draw(photo, &view, window, blur, outside);
     }
-    canvas.occlude(random, 0.22);
+    canvas.occlude(random, 0.28);
     canvas.recolour(random);
     canvas.finish()
 }

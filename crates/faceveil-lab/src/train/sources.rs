@@ -51,7 +51,7 @@ struct DetectedFace {
 /// If a picture or an annotation is missing or damaged.
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for (set, share) in [(Set::Fddb, 0.32), (Set::MasksVoc, 0.17), (Set::WiderYolo, 0.02), (Set::Negatives, 0.17)] {
+    for (set, share) in [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)] {
         let mut items = dataset::load(shared, set, Part::Tune)?;
         items.truncate(limit);
         let mut source = Source { name: set.name(), share, train: Vec::new(), valid: Vec::new() };
@@ -79,7 +79,7 @@ impl Source {
 }
 
 /// A tenth is kept to choose on: whole days of fddb, whole persons of youtube.
-fn is_valid(set: Set, name: &str) -> bool {
+pub fn is_valid(set: Set, name: &str) -> bool {
     let group = match set {
         Set::Fddb => name.rsplit_once("/big").map_or(name, |(day, _)| day),
         Set::YoutubeKeypoints => name.rsplit_once('_').map_or(name, |(person, _)| person),
@@ -120,7 +120,7 @@ fn youtube(shared: &Path, limit: usize) -> Result<Source> {
         }
         points.insert(name.trim_end_matches(".jpg").to_owned(), numbers);
     }
-    let mut source = Source { name: "youtube_keypoints", share: 0.15, train: Vec::new(), valid: Vec::new() };
+    let mut source = Source { name: "youtube_keypoints", share: 0.10, train: Vec::new(), valid: Vec::new() };
     for name in split::names(Set::YoutubeKeypoints, Part::Tune).into_iter().take(limit) {
         let file = name.rsplit('/').next().unwrap_or(name);
         let Some(numbers) = points.get(file) else { bail!("{}: no row for {name}", path.display()) };
@@ -159,7 +159,7 @@ fn ellipse(numbers: &[f64]) -> TruthFace {
 fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
     let text = fs::read_to_string(labels).with_context(|| labels.display().to_string())?;
     let tune: std::collections::HashSet<_> = split::names(Set::Utkface, Part::Tune).into_iter().collect();
-    let mut sources = [("crops_web", 0.09), ("utkface", 0.06), ("roboflow_yolo", 0.02)]
+    let mut sources = [("crops_web", 0.07), ("utkface", 0.04), ("roboflow_yolo", 0.02)]
         .map(|(name, share)| Source { name, share, train: Vec::new(), valid: Vec::new() });
     for line in text.lines() {
         let found: Detected = serde_json::from_str(line).with_context(|| labels.display().to_string())?;
