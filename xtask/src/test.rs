@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::python::{call, environment};
-use crate::smoke;
+use crate::{cross, smoke};
 
 /// Runs all tests; what cannot run here is said before and after.
 ///
@@ -28,6 +28,12 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
             shared.join("faces").display()
         ));
     }
+    // On such a processor the ordinary tests run them.
+    let emulate = cfg!(not(target_arch = "aarch64"));
+    let missing = if emulate { cross::missing() } else { Vec::new() };
+    if !missing.is_empty() {
+        skipped.push(format!("the kernels for 64-bit ARM: {}", cross::advice(&missing)));
+    }
     say(&skipped);
     let mut tests = Command::new(env!("CARGO"));
     tests.current_dir(root).args(["test", "--workspace", "--all-features"]);
@@ -42,6 +48,9 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
     }
     call(&mut tests)?;
     call(Command::new(env!("CARGO")).current_dir(root).args(["test", "--manifest-path", "fuzz/Cargo.toml"]))?;
+    if emulate && missing.is_empty() {
+        cross::run(root)?;
+    }
     if pictures {
         smoke::run(&program(root, "xtask")?, shared)?;
     }

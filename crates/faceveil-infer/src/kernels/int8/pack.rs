@@ -5,7 +5,7 @@
 //! other way) works within each 128 bits, so sum `j` of lane `l` of vector `v` of 64 channels is channel
 //! `16 l + 4 v + j`, of 32 channels (two vectors) `8 l + 4 v + j`, of 16 `4 l + j`.
 
-use super::Quantised;
+use super::quantise::Quantised;
 
 /// Sums that are made together.
 pub(crate) const SUMS: usize = 16;

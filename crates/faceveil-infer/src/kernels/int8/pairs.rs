@@ -4,8 +4,8 @@
 //! A vector of 16 sums is two of 8; packing their 32-bit sums to 16 bits works within each 128 bits, so sum `i` of
 //! vector `v` is channel `channel(2, v, i)`.
 
-use super::Quantised;
 use super::pack::{Last, channel};
+use super::quantise::Quantised;
 
 /// 8 sums, a pair each.
 type Pairs = [i16; 16];
