@@ -1,11 +1,12 @@
 //! The programs of libheif, as processes of their own. Only here does this crate run any.
 
 use crate::{DecodeError, EncodeError, Format};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 const DECODERS: &[&str] = &["heif-dec", "heif-convert"];
 const ENCODERS: &[&str] = &["heif-enc"];
@@ -18,9 +19,10 @@ const X265_PRESET: [&str; 2] = ["-p", "preset=fast"];
 /// what its threads reserve without using it.
 const BASE_BYTES: u64 = 4 << 30;
 const BYTES_A_PIXEL: u64 = 64;
-/// Seconds of one core at most.
+/// Seconds of one core at most; and how many times as long by the clock, which also ends who only waits.
 const DECODE_SECONDS: u64 = 600;
 const ENCODE_SECONDS: u64 = 7200;
+const PATIENCE: u32 = 10;
 /// What is read of complaints.
 const COMPLAINT_BYTES: u64 = 4096;
 /// Beside its pixels a PNG has some text at most: no profile that we keep is larger.
@@ -69,12 +71,14 @@ pub(super) fn decode(bytes: &[u8], format: Format, pixels: u64) -> Result<Vec<u8
     let input = folder.path().join(format!("in.{}", ending(format)));
     let output = folder.path().join("out.png");
     std::fs::write(&input, bytes)?;
+    let most = pixels.saturating_mul(9).saturating_add(SLACK_BYTES);
     let bounds = Bounds {
         memory: Some(BASE_BYTES.saturating_add(BYTES_A_PIXEL.saturating_mul(pixels))),
+        file: Some(most),
         seconds: DECODE_SECONDS,
     };
     run(DECODERS, bounds, &["--quiet".as_ref(), input.as_ref(), output.as_ref()])?;
-    read(&output, pixels.saturating_mul(9).saturating_add(SLACK_BYTES))
+    read(&output, most)
 }
 
 /// The file of a PNG's picture.
@@ -90,8 +94,9 @@ pub(super) fn encode(png: &[u8], format: Format, options: &[String]) -> Result<V
     common.extend(options.iter().map(OsStr::new));
     common.extend([OsStr::new("-o"), output.as_ref(), input.as_ref()]);
     // Its input is ours: no bound on memory, which differs by encoder.
-    let run =
-        |arguments: &[&OsStr]| run(ENCODERS, Bounds { memory: None, seconds: ENCODE_SECONDS }, arguments);
+    let run = |arguments: &[&OsStr]| {
+        run(ENCODERS, Bounds { memory: None, file: None, seconds: ENCODE_SECONDS }, arguments)
+    };
     let quick = [&X265_PRESET.map(OsStr::new)[..], &common].concat();
     match format {
         // What another encoder than x265 does not know ends it at once.
@@ -131,7 +136,11 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ToolError> {
 }
 
 struct Bounds {
+    /// Bytes of address space.
     memory: Option<u64>,
+    /// Bytes of a file that it writes.
+    file: Option<u64>,
+    /// Of one core.
     seconds: u64,
 }
 
@@ -139,21 +148,36 @@ fn run(names: &'static [&'static str], bounds: Bounds, arguments: &[&OsStr]) -> 
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = find(&path, names).ok_or(ToolError::Missing(names))?;
     let mut command = bounded(&program, &bounds);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    let mut complaint = Vec::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        (&mut stderr).take(COMPLAINT_BYTES).read_to_end(&mut complaint)?;
-        io::copy(&mut stderr, &mut io::sink())?;
-    }
-    let status = child.wait()?;
+    let mut complaints = tempfile::tempfile()?;
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(complaints.try_clone()?);
+    let status = wait(command.spawn()?, Duration::from_secs(bounds.seconds) * PATIENCE)?;
     if status.success() {
         return Ok(());
     }
+    let mut complaint = Vec::new();
+    complaints.seek(SeekFrom::Start(0))?;
+    complaints.take(COMPLAINT_BYTES).read_to_end(&mut complaint)?;
     let complaint = String::from_utf8_lossy(&complaint);
     let first = complaint.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("without a word");
     let name = program.file_name().unwrap_or_default().display();
     Err(ToolError::Failed(format!("{name}: {} ({status})", first.escape_debug())))
+}
+
+fn wait(mut child: Child, most: Duration) -> Result<ExitStatus, ToolError> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if start.elapsed() > most {
+            child.kill()?;
+            child.wait()?;
+            return Err(ToolError::Failed(format!("it did not end within {} seconds", most.as_secs())));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(40));
+    }
 }
 
 /// The first of these programs in the folders of `path`; relative folders are not looked into.
@@ -165,20 +189,22 @@ fn find(path: &OsStr, names: &[&str]) -> Option<PathBuf> {
     places.find(|place| place.is_file())
 }
 
-/// The shell knows how to bound a program. Where a bound is unknown to it, the others still hold.
+/// The shell knows how to bound a program. Where it cannot set a bound, the others still hold.
 #[cfg(unix)]
 fn bounded(program: &Path, bounds: &Bounds) -> Command {
-    const SCRIPT: &str =
-        "ulimit -c 0; ulimit -t \"$1\"; [ -z \"$2\" ] || ulimit -v \"$2\"; shift 2; exec \"$@\"";
-    let kib = bounds.memory.map_or_else(OsString::new, |bytes| (bytes / 1024).to_string().into());
+    const SCRIPT: &str = r#"
+        try() { (ulimit "$@") 2>/dev/null && ulimit "$@"; }
+        try -c 0
+        try -t "$1"
+        [ -z "$2" ] || try -v "$2"
+        [ -z "$3" ] || try -f "$3"
+        shift 3
+        exec "$@""#;
+    let units = |bytes: Option<u64>, unit: u64| bytes.map_or(String::new(), |n| (n / unit).to_string());
     let mut command = Command::new("/bin/sh");
-    command.args([
-        "-c".as_ref(),
-        SCRIPT.as_ref(),
-        "faceveil".as_ref(),
-        OsStr::new(&bounds.seconds.to_string()),
-    ]);
-    command.arg(kib).arg(program);
+    command.args(["-c", SCRIPT, "faceveil", &bounds.seconds.to_string()]);
+    // Kibibytes, and blocks of 512 bytes.
+    command.args([units(bounds.memory, 1024), units(bounds.file, 512)]).arg(program);
     command
 }
 
@@ -204,17 +230,27 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn who_only_waits_is_ended() {
+        let sleeping = || Command::new("/bin/sh").args(["-c", "exec sleep 1000"]).spawn().unwrap();
+        let got = wait(sleeping(), Duration::from_millis(50));
+        assert!(matches!(&got, Err(ToolError::Failed(why)) if why.contains("did not end")), "{got:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn bounds_hold_and_complaints_are_told() {
         let say = |bounds: Bounds, script: &str| {
             let output = bounded(Path::new("/bin/sh"), &bounds).args(["-c", script]).output().unwrap();
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
-        let bounds = || Bounds { memory: Some(1 << 30), seconds: 7 };
+        let bounds = || Bounds { memory: Some(1 << 30), file: Some(1 << 20), seconds: 7 };
         assert_eq!(say(bounds(), "ulimit -t"), "7");
         assert_eq!(say(bounds(), "ulimit -c"), "0");
         if cfg!(target_os = "linux") {
             assert_eq!(say(bounds(), "ulimit -v"), "1048576");
+            assert_ne!(say(bounds(), "ulimit -f"), "unlimited");
         }
-        assert_eq!(say(Bounds { memory: None, seconds: 7 }, "echo \"$#\" \"$0\""), "0 /bin/sh");
+        let none = Bounds { memory: None, file: None, seconds: 7 };
+        assert_eq!(say(none, "ulimit -f; echo \"$#\""), "unlimited\n0");
     }
 }
