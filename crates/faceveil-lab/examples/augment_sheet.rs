@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut took = Duration::ZERO;
     for at in 0..ACROSS * DOWN {
         let mut random = Random::stream(1, at as u64);
-        let mut any = |random: &mut Random| faces[random.below(faces.len())];
+        let any = |random: &mut Random| faces[random.below(faces.len())];
         let begun = Instant::now();
         let (mut frame, truth) = match at / ACROSS % 3 {
             0 => {
