@@ -185,6 +185,17 @@ fn mirrored(index: i64, len: i64) -> usize {
     at.min(period - at) as usize
 }
 
+/// The sum of pixels by their weights.
+fn weighted(pixels: &[[f32; 3]], kernel: &[f32]) -> [f32; 3] {
+    let mut sum = [0.0f32; 3];
+    for (pixel, weight) in pixels.iter().zip(kernel) {
+        for (sum, v) in sum.iter_mut().zip(pixel) {
+            *sum += weight * v;
+        }
+    }
+    sum
+}
+
 /// The window blurred by the kernel, first across, then down.
 fn blur_window(
     frame: &Picture,
@@ -198,22 +209,17 @@ fn blur_window(
     // Rows of the content that the window's rows need; mirrored ones are among them.
     let needed: Vec<usize> =
         (i64::from(top) - reach..i64::from(bottom) + reach).map(|y| mirrored(y, height)).collect();
+    // The columns that a row of the window needs, in their order: mirrored once, not for each weight.
+    let columns: Vec<u32> =
+        (i64::from(left) - reach..i64::from(right) + reach).map(|x| mirrored(x, width) as u32).collect();
     let mut rows = vec![Vec::new(); content.height as usize];
+    let mut line = vec![[0.0f32; 3]; columns.len()];
     for &y in &needed {
         if rows[y].is_empty() {
-            rows[y] = (left..right)
-                .map(|x| {
-                    let mut sum = [0.0f32; 3];
-                    for (k, weight) in kernel.iter().enumerate() {
-                        let from =
-                            frame.at(mirrored(i64::from(x) + k as i64 - reach, width) as u32, y as u32);
-                        for (sum, v) in sum.iter_mut().zip(from) {
-                            *sum += weight * f32::from(v);
-                        }
-                    }
-                    sum
-                })
-                .collect();
+            for (to, &x) in line.iter_mut().zip(&columns) {
+                *to = frame.at(x, y as u32).map(f32::from);
+            }
+            rows[y] = line.windows(kernel.len()).map(|part| weighted(part, kernel)).collect();
         }
     }
     let mut out = vec![[0.0f32; 3]; across * (bottom - top) as usize];
