@@ -33,6 +33,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Dataset(args) => dataset::run(args),
         Verb::Nets => net::list(),
         Verb::Train(args) => train::run(&args),
+        Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
