@@ -185,7 +185,7 @@ pub fn picture_plain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use crate::dataset::random::Random;
 
     const TERMS: Terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.3 };
 
