@@ -121,9 +121,9 @@ pub static RETINAFACE: ModelInfo = ModelInfo {
 pub static GATE: ModelInfo = ModelInfo {
     name: "gate",
     task: "mask of the faces, one value a 4×4 square of a 128×128 view (59,441 parameters)",
-    licence: "MIT OR Apache-2.0, but trained on research data: models/gate/README.md",
+    licence: "MIT OR Apache-2.0, trained on research data",
     origin: "trained here by faceveil-lab, models/gate/README.md",
-    sha256: "43c9121c978026b3c31b40742dc7b2c0cc20716636cc38051a503f97e5c252eb",
+    sha256: "df075d998ad577f084d62515175889b93c305a2a2bcaf70a6e75ccaace460b5f",
     bytes: include_bytes!("../../../models/gate/gate.fvnw"),
 };
 

@@ -18,13 +18,13 @@ use crate::train::sources;
 
 /// Most that may be covered of other pixels on fddb, percent, and of face-free pictures hit, with room below the goals of
 /// 3 and 12.
-const MOST_OTHER: f64 = 2.6;
-const MOST_HIT: f64 = 10.0;
+const MOST_OTHER: f64 = 2.75;
+const MOST_HIT: f64 = 11.0;
 
 /// Thresholds that are tried.
-const THRESHOLDS: [f32; 12] = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8];
+const THRESHOLDS: [f32; 14] = [0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8];
 /// Certainties that are tried.
-const CERTAIN: [f32; 11] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98];
+const CERTAIN: [f32; 11] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98];
 /// Best points that are printed.
 const SHOWN: usize = 15;
 /// Growths that are tried, squares.

@@ -61,8 +61,8 @@ pub fn folded(layout: &Layout, values: &[f32], running: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::random::Random;
     use crate::net::fast::Fast;
-    use crate::random::Random;
 
     #[test]
     fn the_exported_network_says_what_the_trained_one_says() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use faceveil_net::{Graph, NodeId};
 
-use crate::random::Random;
+use crate::dataset::random::Random;
 
 /// What a parameter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

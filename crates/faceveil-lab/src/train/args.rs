@@ -92,3 +92,20 @@ pub struct CurvesArgs {
     #[arg(long, short)]
     pub out: PathBuf,
 }
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Network, as `nets` lists it
+    #[arg(long, default_value = "gate")]
+    pub net: String,
+    /// Pictures a step
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+    /// How long, seconds
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
+    /// Through burn
+    #[arg(long)]
+    pub slow: bool,
+}

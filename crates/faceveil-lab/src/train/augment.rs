@@ -4,7 +4,7 @@
 use faceveil_data::truth::TruthFace;
 
 use super::photo::{Level, Photo};
-use crate::random::Random;
+use crate::dataset::random::Random;
 
 /// What a network is shown and what it should say.
 #[derive(Clone, Debug, PartialEq)]

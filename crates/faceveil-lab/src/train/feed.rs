@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::augment::{self, Sample, Task};
 use super::photo::Photo;
 use super::sources::Source;
-use crate::random::Random;
+use crate::dataset::random::Random;
 
 /// Pictures and what should come out, one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]

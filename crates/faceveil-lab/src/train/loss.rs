@@ -74,7 +74,7 @@ pub fn ssim(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
     let wing: Vec<f32> = (-5..=5).map(|x: i32| (-f64::from(x * x) / 4.5).exp() as f32).collect();
     let sum: f32 = wing.iter().sum();
     let kernel: Vec<f32> = wing.iter().flat_map(|y| wing.iter().map(move |x| x * y / (sum * sum))).collect();
-    let data = burn::tensor::TensorData::new([kernel].repeat(c).concat(), [c, 1, 11, 11]);
+    let data = burn::tensor::TensorData::new(kernel.repeat(c), [c, 1, 11, 11]);
     let kernel = Tensor::<4>::from_data(data, &a.device());
     let smooth = |t: Tensor<4>| conv2d(t, kernel.clone(), None, ConvOptions::new([1; 2], [0; 2], [1; 2], c));
     let (ma, mb) = (smooth(a.clone()), smooth(b.clone()));
@@ -185,7 +185,7 @@ pub fn picture_plain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use crate::dataset::random::Random;
 
     const TERMS: Terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.3 };
 

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod augment;
+pub mod bench;
 pub mod checkpoint;
 pub mod engine;
 pub mod feed;
@@ -140,6 +141,11 @@ impl Run {
     }
 
     fn go(&mut self, args: &TrainArgs) -> Result<()> {
+        self.go_until(args, args.steps)
+    }
+
+    /// As [`Self::go`], but leaves off after step `last`, as a kill would.
+    fn go_until(&mut self, args: &TrainArgs, last: u64) -> Result<()> {
         let full = self.graph.input_shape().height;
         let until_small = (args.small * args.steps as f64) as u64;
         let small_side = self.small.input_shape().height;
@@ -157,7 +163,7 @@ impl Run {
         let settings = AdamSettings { decay: args.decay, average: args.average, ..AdamSettings::default() };
         let mut epoch = Sums::default();
         let mut clock = Clock { begun: Instant::now(), first: self.state.step };
-        while self.state.step < args.steps {
+        while self.state.step < last {
             let batch = feed.recv().context("the thread that makes batches is gone")?;
             let teacher = self.teacher.as_mut().map(|t| t.look(self.task, &batch)).transpose()?;
             let engine = if self.state.step < until_small { &mut small } else { &mut large };
@@ -324,3 +330,6 @@ fn about(args: &TrainArgs, sources: &[Source]) -> serde_json::Value {
         "pictures": counts, "data": sources::fingerprint(sources), "revision": revision,
     })
 }
+
+#[cfg(test)]
+mod tests;

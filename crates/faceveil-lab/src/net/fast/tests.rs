@@ -1,8 +1,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::*;
+use crate::dataset::random::Random;
 use crate::net::forward::{Mode, Weights};
-use crate::random::Random;
 
 /// What comes out, gradients and statistics of a random batch through burn and through [`Fast`] are the same.
 #[test]
