@@ -172,15 +172,15 @@ impl Run {
             let rate = self.rate(args);
             let length = self.state.advance(&settings, rate, &step.gradient, &step.statistics);
             epoch.add(&step.parts, length);
-            if self.state.step % SAY == 0 {
+            if self.state.step.is_multiple_of(SAY) {
                 clock.say(&self.state, args, &epoch);
             }
-            if (self.state.step % args.epoch == 0 || self.state.step == args.steps)
+            if (self.state.step.is_multiple_of(args.epoch) || self.state.step == args.steps)
                 && self.end(args, rate, &epoch)?
             {
                 eprintln!("stops: {} epochs without a lower validation loss", self.state.watch.since);
                 break;
-            } else if self.state.step % args.epoch == 0 {
+            } else if self.state.step.is_multiple_of(args.epoch) {
                 epoch = Sums::default();
             }
         }

@@ -50,7 +50,7 @@ impl Watch {
             return true;
         }
         self.since += 1;
-        if patience > 0 && self.since % patience == 0 {
+        if patience > 0 && self.since.is_multiple_of(patience) {
             self.factor = (self.factor * 0.5).max(LOWEST / peak);
         }
         false

@@ -119,7 +119,7 @@ pub fn is_valid(set: Set, name: &str) -> bool {
     for byte in group.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     }
-    (hash >> 32) % 10 == 0
+    (hash >> 32).is_multiple_of(10)
 }
 
 fn read(path: &Path) -> Result<Picture> {
