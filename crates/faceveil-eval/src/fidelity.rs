@@ -55,7 +55,12 @@ pub fn reference_blur(original: &Picture, faces: &[TruthFace]) -> Picture {
         let [x0, y0, x1, y1] = face.corners();
         let cut = |v: f64, end: usize| v.trunc().clamp(0.0, end as f64) as usize;
         let (width, height) = done.size();
-        let window = Window { left: cut(x0, width), top: cut(y0, height), right: cut(x1, width), bottom: cut(y1, height) };
+        let window = Window {
+            left: cut(x0, width),
+            top: cut(y0, height),
+            right: cut(x1, width),
+            bottom: cut(y1, height),
+        };
         if window.left < window.right && window.top < window.bottom {
             blur_box(&mut done, &window);
         }
@@ -69,9 +74,8 @@ fn blur_box(picture: &mut Picture, window: &Window) {
     let size = ((long as f64 * share) as usize | 1).clamp(low, high);
     // OpenCV's sigma for a kernel without one.
     let kernel = Kernel::gaussian(size, 0.3 * ((size - 1) as f64 * 0.5 - 1.0) + 0.8);
-    let blurred = [0, 1, 2].map(|c| {
-        convolve(&window.plane(picture, |p| f32::from(p[c])), &kernel, Border::Reflect101)
-    });
+    let blurred =
+        [0, 1, 2].map(|c| convolve(&window.plane(picture, |p| f32::from(p[c])), &kernel, Border::Reflect101));
     let width = picture.width();
     for y in 0..window.height() {
         for x in 0..window.width() {
@@ -147,7 +151,8 @@ mod tests {
     #[test]
     fn only_boxes_inside_are_blurred() {
         let original = stripes(64, 64);
-        let outside = [TruthFace::from_box(-40.0, -40.0, -1.0, -1.0), TruthFace::from_box(70.0, 3.0, 90.0, 30.0)];
+        let outside =
+            [TruthFace::from_box(-40.0, -40.0, -1.0, -1.0), TruthFace::from_box(70.0, 3.0, 90.0, 30.0)];
         assert_eq!(reference_blur(&original, &outside), original);
         let blurred = reference_blur(&original, &[TruthFace::from_box(-10.0, 10.0, 30.0, 100.0)]);
         for (i, (a, b)) in original.pixels().chunks(3).zip(blurred.pixels().chunks(3)).enumerate() {

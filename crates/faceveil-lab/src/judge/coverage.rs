@@ -59,7 +59,8 @@ impl Coverage {
                 add(&mut self.large);
             }
         }
-        let near: Vec<bool> = (0..hidden.len()).map(|i| picture.faces.iter().any(|f| near(mask, i, f))).collect();
+        let near: Vec<bool> =
+            (0..hidden.len()).map(|i| picture.faces.iter().any(|f| near(mask, i, f))).collect();
         let (free, other) = near.iter().zip(hidden).fold((0, 0), |(free, other), (near, hidden)| {
             (free + usize::from(!near), other + usize::from(!near && *hidden))
         });
@@ -117,7 +118,8 @@ pub fn overlap(pictures: &[Looked], threshold: f32) -> f64 {
                 ((n as f64 + (k as f64 + 0.5) / POINTS as f64) * f64::from(step)) as u32
             };
             let points = (0..POINTS * POINTS).filter(|k| {
-                let (x, y) = (place(column, k % POINTS, mask.square.0), place(row, k / POINTS, mask.square.1));
+                let (x, y) =
+                    (place(column, k % POINTS, mask.square.0), place(row, k / POINTS, mask.square.1));
                 inside.iter().any(|f| f.holds(x, y))
             });
             let truth = points.count() as f64 / (POINTS * POINTS) as f64;

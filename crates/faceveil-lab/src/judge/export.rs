@@ -24,7 +24,13 @@ pub fn gate(path: &Path) -> Result<GateWeights> {
     let layout = Layout::of(&graph);
     let values = checkpoint.list("average", layout.len).with_context(|| path.display().to_string())?;
     let running = checkpoint.list("average_running", layout.running_len)?;
-    Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values: folded(&layout, &values, &running) })
+    Ok(GateWeights {
+        config,
+        threshold: 0.5,
+        certain: 0.5,
+        growth: 0.0,
+        values: folded(&layout, &values, &running),
+    })
 }
 
 /// Weights and one bias a channel, node by node: `w' = w s / √(v + ε)`, `b' = b - m s / √(v + ε)` with the norm's scale

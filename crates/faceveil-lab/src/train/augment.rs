@@ -315,7 +315,8 @@ pub fn view(photo: &Photo, side: usize, random: &mut Random) -> View {
         _ => random.between([-0.08, 0.08]),
     };
     let stretch = random.ratio([0.88, 1.14]);
-    let focus = (!photo.faces.is_empty() && random.happens(0.5)).then(|| photo.faces[random.below(photo.faces.len())]);
+    let focus = (!photo.faces.is_empty() && random.happens(0.5))
+        .then(|| photo.faces[random.below(photo.faces.len())]);
     let (scale, centre) = if let Some(face) = focus {
         let target = side as f64 * random.ratio([0.06, 0.85]);
         let scale = (face.side_long() / target).clamp(0.4, 1.25 * fit.max(1.0));

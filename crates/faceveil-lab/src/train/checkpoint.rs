@@ -84,7 +84,8 @@ impl Checkpoint {
         for (name, n) in head.lists {
             let (these, after) = rest.split_at(n as usize * 4);
             rest = after;
-            let values = these.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let values =
+                these.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
             lists.push((name, values));
         }
         Ok(Self { about: head.about, step: head.step, best: head.best.unwrap_or(f64::INFINITY), lists })
@@ -96,7 +97,8 @@ impl Checkpoint {
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
+        let mut file =
+            tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
         file.write_all(&self.to_bytes()?)?;
         file.as_file().sync_all()?;
         file.persist(path).with_context(|| path.display().to_string())?;

@@ -56,7 +56,8 @@ pub fn sheet(batch: &Batch, side: usize) -> Vec<u8> {
         let (left, top) = (n % columns * 2 * side, n / columns * side);
         for y in 0..side {
             for x in 0..side {
-                let at = |c: usize| (batch.pixels[(n * 3 + c) * side * side + y * side + x] * 255.0).round() as u8;
+                let at =
+                    |c: usize| (batch.pixels[(n * 3 + c) * side * side + y * side + x] * 255.0).round() as u8;
                 let square = n * squares + (y / cell).min(cells - 1) * cells + (x / cell).min(cells - 1);
                 let (red, vague) = ((batch.mask[square] * 255.0) as u8, batch.weight[square] == 0.0);
                 let to = ((top + y) * width + left + x) * 3;

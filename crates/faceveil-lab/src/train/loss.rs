@@ -25,7 +25,13 @@ pub fn bce_dice(logits: Tensor<4>, truth: Tensor<4>, weight: Tensor<4>, dice_sha
 }
 
 /// [`bce_dice`] and its gradient by the logits, without tensors: `n` pictures, one after the other.
-pub fn bce_dice_plain(logits: &[f32], truth: &[f32], weight: &[f32], n: usize, dice_share: f32) -> (f64, Vec<f32>) {
+pub fn bce_dice_plain(
+    logits: &[f32],
+    truth: &[f32],
+    weight: &[f32],
+    n: usize,
+    dice_share: f32,
+) -> (f64, Vec<f32>) {
     let each = logits.len() / n;
     let mut gradient = vec![0f32; logits.len()];
     let (mut entropy, mut dice) = (0f64, 0f64);
@@ -61,7 +67,8 @@ mod tests {
         let mut random = crate::random::Random::new(3);
         let (n, side) = (3, 4);
         let shape = [n, 1, side, side];
-        let mut draw = |scale: f64| (0..n * side * side).map(|_| (random.normal() * scale) as f32).collect::<Vec<_>>();
+        let mut draw =
+            |scale: f64| (0..n * side * side).map(|_| (random.normal() * scale) as f32).collect::<Vec<_>>();
         let logits = draw(3.0);
         let truth: Vec<f32> = draw(1.0).iter().map(|v| v.clamp(0.0, 1.0)).collect();
         let weight: Vec<f32> = draw(1.0).iter().map(|v| v.abs()).collect();

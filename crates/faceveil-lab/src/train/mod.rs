@@ -241,11 +241,14 @@ impl State {
         let device = Device::flex().autodiff();
         let weights = Weights::new(&self.layout, &self.values, &self.running, &device);
         let out = graph.resized(side, side)?.output_shape();
-        let tensor = |v: &[f32], shape: [usize; 4]| Tensor::<4>::from_data(TensorData::new(v.to_vec(), shape), &device);
+        let tensor = |v: &[f32], shape: [usize; 4]| {
+            Tensor::<4>::from_data(TensorData::new(v.to_vec(), shape), &device)
+        };
         let x = tensor(&batch.pixels, [batch.len, 3, side, side]);
         let mask = [batch.len, 1, out.height, out.width];
         let outcome = weights.forward(graph, x, Mode::Train, &[]);
-        let loss = loss::bce_dice(outcome.logits, tensor(&batch.mask, mask), tensor(&batch.weight, mask), 0.7);
+        let loss =
+            loss::bce_dice(outcome.logits, tensor(&batch.mask, mask), tensor(&batch.weight, mask), 0.7);
         let gradient = weights.gradients(&self.layout, &loss);
         let mut statistics = Vec::with_capacity(self.layout.running_len);
         for (mean, variance) in outcome.statistics {
@@ -264,14 +267,29 @@ impl Log {
     fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("log.csv");
         let new = !path.exists();
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(|| path.display().to_string())?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| path.display().to_string())?;
         if new {
-            writeln!(file, "epoch,learning_rate,loss,val_loss,val_iou,val_missed_large,val_missed_all,val_false_pictures,val_false_area,gradient")?;
+            writeln!(
+                file,
+                "epoch,learning_rate,loss,val_loss,val_iou,val_missed_large,val_missed_all,val_false_pictures,val_false_area,gradient"
+            )?;
         }
         Ok(Self(file))
     }
 
-    fn line(&mut self, step: u64, epoch: u64, rate: f64, loss: f64, longest: f32, s: &valid::Score) -> Result<()> {
+    fn line(
+        &mut self,
+        step: u64,
+        epoch: u64,
+        rate: f64,
+        loss: f64,
+        longest: f32,
+        s: &valid::Score,
+    ) -> Result<()> {
         let epoch = step.div_ceil(epoch) - 1;
         let line = format!(
             "{epoch},{rate:.6},{loss:.5},{:.5},{:.4},{:.4},{:.4},{:.4},{:.5},{longest:.3}",

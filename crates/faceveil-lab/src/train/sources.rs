@@ -51,7 +51,9 @@ struct DetectedFace {
 /// If a picture or an annotation is missing or damaged.
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for (set, share) in [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)] {
+    for (set, share) in
+        [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)]
+    {
         let mut items = dataset::load(shared, set, Part::Tune)?;
         items.truncate(limit);
         let mut source = Source { name: set.name(), share, train: Vec::new(), valid: Vec::new() };
@@ -66,7 +68,12 @@ pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<So
         sources.extend(detected(labels, limit)?);
     }
     for source in &sources {
-        eprintln!("{:<18} {:>5} to train on, {:>4} to choose on", source.name, source.train.len(), source.valid.len());
+        eprintln!(
+            "{:<18} {:>5} to train on, {:>4} to choose on",
+            source.name,
+            source.train.len(),
+            source.valid.len()
+        );
     }
     Ok(sources)
 }
@@ -163,9 +170,8 @@ fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
         .map(|(name, share)| Source { name, share, train: Vec::new(), valid: Vec::new() });
     for line in text.lines() {
         let found: Detected = serde_json::from_str(line).with_context(|| labels.display().to_string())?;
-        let Some(source) = sources
-            .iter_mut()
-            .find(|s| found.input.components().any(|part| part.as_os_str() == s.name))
+        let Some(source) =
+            sources.iter_mut().find(|s| found.input.components().any(|part| part.as_os_str() == s.name))
         else {
             continue;
         };

@@ -40,7 +40,10 @@ fn the_fast_path_is_burns_path() {
         for (mean, variance) in outcome.statistics {
             for want in mean.into_data().iter::<f32>().chain(variance.into_data().iter::<f32>()) {
                 let got = statistics.values[at];
-                assert!((got - want).abs() < 1e-3 * want.abs().max(1.0), "{name}: average {at}: {got} {want}");
+                assert!(
+                    (got - want).abs() < 1e-3 * want.abs().max(1.0),
+                    "{name}: average {at}: {got} {want}"
+                );
                 at += 1;
             }
         }
@@ -53,7 +56,12 @@ fn the_fast_path_is_burns_path() {
                 let range = param.range.clone();
                 let size = want[range.clone()].iter().fold(1e-3f32, |m, v| m.max(v.abs()));
                 for i in range {
-                    assert!((got[i] - want[i]).abs() < 0.01 * size, "{name}: {param:?}, {i}: {} {}", got[i], want[i]);
+                    assert!(
+                        (got[i] - want[i]).abs() < 0.01 * size,
+                        "{name}: {param:?}, {i}: {} {}",
+                        got[i],
+                        want[i]
+                    );
                 }
             }
         }
