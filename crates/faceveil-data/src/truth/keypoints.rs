@@ -11,7 +11,7 @@ pub type Points68 = [(f64, f64); 68];
 
 /// The face around 68 points in the order of the 300-W set (<https://ibug.doc.ic.ac.uk/resources/300-W>): jaw 0-16, brows
 /// 17-26, nose 27-35, eyes 36-47, mouth 48-67; pixels. The ellipse is turned as the line between the eyes, as wide as
-/// the points, and reaches from the chin to [`FOREHEAD`] above the brows.
+/// the points, and reaches from the chin to `FOREHEAD` above the brows.
 pub fn face_of_68(points: &Points68) -> TruthFace {
     let mean = |range: std::ops::Range<usize>| {
         let n = range.len() as f64;
