@@ -49,7 +49,7 @@ struct DetectedFace {
 /// Reads everything. `labels` is what `faceveil detect` said of `utkface`, `crops_web` and `roboflow_yolo`.
 ///
 /// # Errors
-/// If a picture or an annotation is missing or damaged.
+/// If a picture or an annotation is missing or damaged, or nothing is left to train on.
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for (set, share) in
@@ -67,6 +67,9 @@ pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<So
     sources.push(youtube(shared, limit)?);
     if let Some(labels) = labels {
         sources.extend(detected(labels, limit)?);
+    }
+    if sources.iter().all(|source| source.train.is_empty()) {
+        bail!("no picture to train on under {}, with at most {limit} a set", shared.display());
     }
     for source in &sources {
         eprintln!(
