@@ -95,11 +95,11 @@ mod tests {
         let shade = |x: i32, y: i32| {
             120 * i32::from(x > 25) + 60 * i32::from(y > 30) + (x * x + 3 * x * y + 5 * y) % 70
         };
-        let mut picture: Vec<u8> = (0..width * height).map(|i| shade(i % width, i / width) as u8).collect();
+        let picture: Vec<u8> = (0..width * height).map(|i| shade(i % width, i / width) as u8).collect();
         let window = Rect { left: 0, top: 0, right: width, bottom: height };
         for (sigma, bound) in [(1.5, 3.0), (4.0, 1.5), (6.0, 1.5), (11.0, 1.5), (20.0, 1.5)] {
             let want = slow(&picture, width, height, sigma);
-            let view = View { samples: &mut picture, width: width as usize, channels: 1 };
+            let view = View { samples: &picture, width: width as usize, channels: 1 };
             let grid = grid(&view, window, sigma);
             let mut brush = Brush::new(grid, Enlarge::Smooth, 0, width);
             let mut line = alloc::vec![0u8; width as usize];

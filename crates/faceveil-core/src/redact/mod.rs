@@ -34,6 +34,7 @@
 
 mod blur;
 mod error;
+mod frozen;
 mod grid;
 mod mask;
 mod noise;
@@ -42,12 +43,15 @@ mod region;
 mod sample;
 mod style;
 mod veil;
+mod yuv;
 
 pub use error::RedactError;
+pub use frozen::FrozenVeil;
 pub use noise::{Noise, NoiseError, SeededNoise};
 pub use overlay::Overlay;
 pub use region::{Region, Shape};
 pub use style::{MOST_MOSAIC_CELLS, RelativeSigma, Style, VEIL_BITS};
+pub use yuv::{Matrix, Plane, Range as SampleRange, YuvError, YuvFrame, YuvLayout, YuvPlanes};
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -112,24 +116,29 @@ fn hide<T: Sample>(
     size: (u32, u32),
     color: Color,
     region: &Region,
-    mut mask: Mask,
+    mask: Mask,
     style: &Style,
     noise: &mut dyn Noise,
 ) -> Result<(), RedactError> {
-    let window = mask.window;
     let view = View { samples, width: size.0 as usize, channels: color.channels() };
-    let mut paint = Paint::new(&view, size, color, &region.frame, window, style, noise)?;
-    let mut line: Vec<T> = alloc::vec![T::default(); (window.right - window.left) as usize * view.channels];
+    let paint = Paint::new(&view, size, color, &region.frame, mask.window, style, noise)?;
+    apply(samples, size.0 as usize, color, mask, paint);
+    Ok(())
+}
+
+/// Paints what `mask` touches in a picture of `width` pixels a row.
+fn apply<T: Sample>(samples: &mut [T], width: usize, color: Color, mut mask: Mask, mut paint: Paint) {
+    let (window, channels) = (mask.window, color.channels());
+    let mut line: Vec<T> = alloc::vec![T::default(); (window.right - window.left) as usize * channels];
     for y in window.top..window.bottom {
         mask.seek(y);
         if mask.touched().is_empty() {
             continue;
         }
         paint.draw(y, &mask.touched(), &mut line);
-        let row = view.row(y, window.left, window.right);
-        cover(&mut view.samples[row], &line, &mask, view.channels);
+        let at = |x: i32| (y as usize * width + x as usize) * channels;
+        cover(&mut samples[at(window.left)..at(window.right)], &line, &mask, channels);
     }
-    Ok(())
 }
 
 /// Copies the core of a row, and mixes the feather around it.

@@ -122,4 +122,21 @@ impl Sticker {
             }
         }
     }
+
+    /// Lays one channel of the overlay over the columns `columns` of a line. `point` gives the place of a
+    /// column in the picture, `code` the sample of an RGB colour.
+    pub(super) fn draw_channel<T: Sample>(
+        &self,
+        columns: &Range<usize>,
+        point: impl Fn(usize) -> (f32, f32),
+        code: impl Fn([f32; 3]) -> f32,
+        line: &mut [T],
+    ) {
+        for column in columns.clone() {
+            let (x, y) = point(column);
+            let Some([red, green, blue, opacity]) = self.at(x, y).filter(|p| p[3] > 0.0) else { continue };
+            let over = code([red, green, blue].map(|v| (v / opacity).min(1.0)));
+            line[column] = T::mix(line[column], T::nearest(over), opacity.min(1.0));
+        }
+    }
 }

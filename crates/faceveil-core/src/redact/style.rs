@@ -82,6 +82,41 @@ impl RelativeSigma {
     }
 }
 
+/// The colours of a frame as `style` shows them, and how the space between them is filled. The colours are of
+/// the model `color`, to which `view` belongs.
+pub(super) fn reduce<T: Sample>(
+    view: &View<T>,
+    (width, height): (u32, u32),
+    color: Color,
+    frame: &RectF,
+    window: Rect,
+    style: &Style,
+    noise: &mut dyn Noise,
+) -> Result<(Grid, Enlarge), RedactError> {
+    // A frame without pixels in the picture gets its colours from the region's surroundings.
+    let source = frame.pixels(width, height).unwrap_or(window);
+    let mut enlarge = Enlarge::Smooth;
+    let mut grid = match style {
+        Style::Veil | Style::Image { .. } => {
+            let mut grid = Grid::means(view, source, veil::axes(frame), FEWEST_PIXELS);
+            veil::coarsen(&mut grid, color, noise)?;
+            grid
+        }
+        Style::Pixelate { cells } => {
+            enlarge = Enlarge::Flat;
+            Grid::means(view, source, mosaic(frame, *cells), FEWEST_PIXELS)
+        }
+        Style::Blur { sigma } => {
+            blur::grid(view, window, f64::from(sigma.share()) * f64::from(frame.short_side()))
+        }
+        Style::Solid { rgb } => Grid::uniform(from_rgb(color, shares(*rgb))),
+    };
+    if color.has_alpha() {
+        grid.cells.iter_mut().for_each(|cell| cell[color.channels() - 1] = 1.0);
+    }
+    Ok((grid, enlarge))
+}
+
 /// What a region is painted with: made from the original once, then blind to it.
 pub(super) struct Paint {
     brush: Brush,
@@ -93,39 +128,32 @@ impl Paint {
     /// For the columns of `window`, which the region can change.
     pub(super) fn new<T: Sample>(
         view: &View<T>,
-        (width, height): (u32, u32),
+        size: (u32, u32),
         color: Color,
         frame: &RectF,
         window: Rect,
         style: &Style,
         noise: &mut dyn Noise,
     ) -> Result<Self, RedactError> {
-        // A frame without pixels in the picture gets its colours from the region's surroundings.
-        let source = frame.pixels(width, height).unwrap_or(window);
-        let mut enlarge = Enlarge::Smooth;
-        let mut sticker = None;
-        let mut grid = match style {
-            Style::Veil | Style::Image { .. } => {
-                let mut grid = Grid::means(view, source, veil::axes(frame), FEWEST_PIXELS);
-                veil::coarsen(&mut grid, color, noise)?;
-                grid
-            }
-            Style::Pixelate { cells } => {
-                enlarge = Enlarge::Flat;
-                Grid::means(view, source, mosaic(frame, *cells), FEWEST_PIXELS)
-            }
-            Style::Blur { sigma } => {
-                blur::grid(view, window, f64::from(sigma.share()) * f64::from(frame.short_side()))
-            }
-            Style::Solid { rgb } => Grid::uniform(from_rgb(color, shares(*rgb))),
+        let (grid, enlarge) = reduce(view, size, color, frame, window, style, noise)?;
+        let overlay = match style {
+            Style::Image { overlay } => Some(overlay),
+            _ => None,
         };
-        if let Style::Image { overlay } = style {
-            sticker = Some(Sticker::new(overlay, *frame));
-        }
-        if color.has_alpha() {
-            grid.cells.iter_mut().for_each(|cell| cell[color.channels() - 1] = 1.0);
-        }
-        Ok(Self { brush: Brush::new(grid, enlarge, window.left, window.right), sticker, color })
+        Ok(Self::of(grid, enlarge, overlay, color, frame, window))
+    }
+
+    /// From colours of the model `color` that are there already.
+    pub(super) fn of(
+        grid: Grid,
+        enlarge: Enlarge,
+        overlay: Option<&Overlay>,
+        color: Color,
+        frame: &RectF,
+        window: Rect,
+    ) -> Self {
+        let sticker = overlay.map(|overlay| Sticker::new(overlay, *frame));
+        Self { brush: Brush::new(grid, enlarge, window.left, window.right), sticker, color }
     }
 
     /// Paints the columns `columns` (counted from the window's left) of row `y` into `line`, which holds
