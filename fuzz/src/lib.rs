@@ -7,6 +7,7 @@ mod photo;
 pub mod plant;
 mod program;
 mod strip;
+mod video;
 
 use faceveil_data::truth::{fddb, voc, wider, yolo};
 
@@ -15,6 +16,7 @@ pub use network::{model, onnx};
 pub use photo::{decode, inspect};
 pub use program::{config, journal, request, sidecar};
 pub use strip::{strip, stripped};
+pub use video::{nut, probe, y4m};
 
 /// A fuzz target.
 #[derive(Clone, Copy)]
@@ -28,7 +30,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
@@ -36,10 +38,13 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "model", seeds: "model", run: model },
+    Target { name: "nut", seeds: "nut", run: nut },
     Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "probe", seeds: "probe", run: probe },
     Target { name: "request", seeds: "request", run: request },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
+    Target { name: "y4m", seeds: "y4m", run: y4m },
 ];
 
 /// Every reader of face annotations takes any text; the faces it reads have finite sides, so that no measure

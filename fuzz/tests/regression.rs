@@ -103,7 +103,7 @@ macro_rules! targets {
     };
 }
 
-targets!(annotations config decode inspect journal keep model onnx request sidecar strip);
+targets!(annotations config decode inspect journal keep model nut onnx probe request sidecar strip y4m);
 
 /// A target that nothing reaches tests nothing: each picture must be encoded and searched, with the secret in
 /// it and without.

@@ -27,6 +27,7 @@ pub mod sniff;
 pub mod source;
 pub mod task;
 pub mod verify;
+pub mod video;
 pub mod walk;
 pub mod zones;
 

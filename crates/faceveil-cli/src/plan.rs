@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use faceveil::{Outline, Settings};
 use faceveil_core::redact::{MOST_MOSAIC_CELLS, RedactError, RelativeSigma, Style};
 use faceveil_media::Limits;
+use faceveil_media::video::Container;
 use sha2::{Digest, Sha256};
 
 use crate::args::{BlurArgs, DetectArgs};
@@ -18,6 +19,7 @@ use crate::overlay;
 use crate::preview;
 use crate::recipe::Recipe;
 use crate::rerender::{self, FromPlan};
+use crate::video::{self, VideoOptions};
 use crate::walk::Input;
 use crate::zones::Zone;
 
@@ -73,7 +75,10 @@ pub enum PlanError {
     #[error("-o - (standard output) takes one photo, and neither --json nor --journal")]
     Stdout,
     /// The ending of a single output chooses its format.
-    #[error("{0}: the output must end in .jpg, .jpeg, .png or .webp, or in / for a folder")]
+    #[error(
+        "{0}: the output must end in .jpg, .jpeg, .png or .webp (photos), .mp4, .m4v, .mov, .mkv, .webm or .ts \
+         (videos), or in / for a folder"
+    )]
     Ending(String),
     /// Several inputs and an output that looks like a photo or is a file.
     #[error("{0}: several inputs need a folder to go to; end it in / to mean one")]
@@ -111,6 +116,9 @@ pub enum PlanError {
     /// The ending of the preview chooses its format.
     #[error("preview {0}: must end in .png, .jpg, .jpeg or .webp")]
     PreviewEnding(String),
+    /// No name of an encoder or of its preset.
+    #[error("{0:?} is no name of a codec or preset")]
+    Codec(String),
     /// The preview could replace a photo.
     #[error(
         "preview {0}: --overwrite could replace a photo there; choose a place outside the inputs and outputs"
@@ -171,6 +179,8 @@ pub struct BlurPlan {
     pub journal: Option<PathBuf>,
     /// How results are told.
     pub manner: Manner,
+    /// What is done to videos.
+    pub video: VideoOptions,
 }
 
 /// What `detect` will do.
@@ -221,6 +231,7 @@ impl BlurPlan {
         }
         Ok(Self {
             recipe,
+            video: VideoOptions::new(&chosen, args.start, args.end)?,
             limits: limits(&chosen)?,
             on_no_face: chosen.on_no_face.unwrap_or(OnNoFace::Warn),
             overwrite,
@@ -376,14 +387,18 @@ fn destination(out: &Path, inputs: &[Input], among: bool) -> Result<Destination,
     }
     let is_folder = is_typed_as_folder(out) || out.is_dir();
     let format = format_of_ending(out);
+    let is_video = Container::of(out).is_ok();
     if !many && !is_folder {
-        let format = format.ok_or_else(|| PlanError::Ending(shown()))?;
-        return Ok(Destination::File { path: out.to_owned(), format });
+        return match format {
+            Some(format) => Ok(Destination::File { path: out.to_owned(), format }),
+            None if is_video => Ok(Destination::Video(out.to_owned())),
+            None => Err(PlanError::Ending(shown())),
+        };
     }
     if has_stdin {
         return Err(PlanError::Stdin);
     }
-    if !is_folder && (out.exists() || format.is_some()) {
+    if !is_folder && (out.exists() || format.is_some() || is_video) {
         return Err(PlanError::NotAFolder(shown()));
     }
     if !among {
@@ -428,7 +443,7 @@ pub(crate) fn fingerprint(
         StyleName::Image => overlay_sha256.to_owned(),
     };
     let all = format!(
-        "{} level={:?} {} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}",
+        "{} level={:?} {} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}{}",
         env!("CARGO_PKG_VERSION"),
         level(chosen),
         looking.fingerprint,
@@ -439,6 +454,7 @@ pub(crate) fn fingerprint(
         chosen.hide_zone,
         chosen.keep_zone,
         chosen.sidecar.unwrap_or(false),
+        video::fingerprint(chosen),
     );
     hex(&Sha256::digest(all))
 }

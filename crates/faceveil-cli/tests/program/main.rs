@@ -3,6 +3,7 @@
 mod behaviour;
 #[cfg(unix)]
 mod browser;
+mod clips;
 mod detection;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -21,4 +22,8 @@ mod review_page;
 mod sandbox;
 mod sidecar;
 mod verify;
+#[cfg(unix)]
+mod video;
+#[cfg(unix)]
+mod video_hostile;
 mod zones;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,15 @@ use super::VideoError;
 const KEPT_LINES: usize = 4;
 /// Bytes of a line that are kept.
 const LINE_BYTES: u64 = 400;
+/// What decoders complain of in files that are whole.
+const HARMLESS: [&str; 6] = [
+    "co located POCs unavailable",
+    "mmco: unref short failure",
+    "deprecated pixel format",
+    "Application provided",
+    "non monotonically increasing dts",
+    "Could not find ref with POC",
+];
 /// How often the watch looks.
 const TICK: Duration = Duration::from_millis(100);
 /// How often a process that should be ending is asked whether it has.
@@ -38,6 +47,7 @@ struct Shared {
     since: AtomicU64,
     stalled: AtomicBool,
     done: AtomicBool,
+    complaint: OnceLock<String>,
 }
 
 /// While this is alive, somebody waits for the process.
@@ -57,19 +67,26 @@ pub(super) struct Pipes {
 
 impl Watched {
     /// Starts `command`, which is doing `what`, and ends it when it was waited for longer than `stall`.
-    pub(super) fn start(mut command: Command, what: &'static str, stall: Duration) -> Result<(Self, Pipes), VideoError> {
+    pub(super) fn start(
+        mut command: Command,
+        what: &'static str,
+        stall: Duration,
+    ) -> Result<(Self, Pipes), VideoError> {
         let program = command.get_program().to_string_lossy().into_owned();
         let spawned = command.stderr(Stdio::piped()).spawn();
         let mut child = spawned.map_err(|source| VideoError::Start { program, source })?;
         let pipes = Pipes { stdin: child.stdin.take(), stdout: child.stdout.take() };
-        let words = child.stderr.take().map(|stderr| thread::spawn(|| listen(stderr)));
+        let stderr = child.stderr.take();
         let shared = Arc::new(Shared {
             child: Mutex::new(child),
             start: Instant::now(),
             since: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
             done: AtomicBool::new(false),
+            complaint: OnceLock::new(),
         });
+        let heard = shared.clone();
+        let words = stderr.map(|stderr| thread::spawn(move || listen(stderr, &heard.complaint)));
         let watched = shared.clone();
         let watch = Some(thread::spawn(move || watched.watch(stall)));
         Ok((Self { shared, what, words, watch, stall }, pipes))
@@ -79,6 +96,11 @@ impl Watched {
     pub(super) fn waiting(&self) -> Waiting<'_> {
         self.shared.since.store(self.shared.now() + 1, Ordering::Release);
         Waiting(&self.shared)
+    }
+
+    /// What it has complained of so far, first of all.
+    pub(super) fn complaint(&self) -> Option<String> {
+        self.shared.complaint.get().cloned()
     }
 
     /// Waits for the end of the process, and returns what it complained of.
@@ -164,7 +186,7 @@ impl Shared {
 }
 
 /// The first complaint and the last few, without what repeats.
-fn listen(stderr: ChildStderr) -> String {
+fn listen(stderr: ChildStderr, complaint: &OnceLock<String>) -> String {
     let mut from = BufReader::new(stderr);
     let mut first: Option<String> = None;
     let mut last: VecDeque<String> = VecDeque::new();
@@ -176,9 +198,11 @@ fn listen(stderr: ChildStderr) -> String {
             _ => break,
         }
         let words = without_address(String::from_utf8_lossy(&line).trim());
-        if words.is_empty() || last.back() == Some(&words) || first.as_ref() == Some(&words) {
+        let harmless = HARMLESS.iter().any(|known| words.contains(known));
+        if words.is_empty() || harmless || last.back() == Some(&words) || first.as_ref() == Some(&words) {
             continue;
         }
+        complaint.get_or_init(|| words.clone());
         if first.is_none() {
             first = Some(words);
             continue;

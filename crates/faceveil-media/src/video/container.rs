@@ -39,7 +39,8 @@ impl Container {
     /// [`VideoError::Container`] if it names none.
     pub fn of(path: &Path) -> Result<Self, VideoError> {
         let ending = path.extension().unwrap_or_default();
-        Self::from_extension(ending).ok_or_else(|| VideoError::Container(ending.to_string_lossy().into_owned()))
+        Self::from_extension(ending)
+            .ok_or_else(|| VideoError::Container(ending.to_string_lossy().into_owned()))
     }
 
     /// Its name for people.

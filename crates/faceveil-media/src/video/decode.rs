@@ -49,7 +49,12 @@ impl Decoder {
     ///
     /// # Errors
     /// [`VideoError`] if there is nothing to decode, or it is too large.
-    pub fn start(tools: &Tools, path: &Path, probe: &Probe, options: DecoderOptions) -> Result<Self, VideoError> {
+    pub fn start(
+        tools: &Tools,
+        path: &Path,
+        probe: &Probe,
+        options: DecoderOptions,
+    ) -> Result<Self, VideoError> {
         let video = &probe.video;
         check_size(video.width, video.height, options.max_pixels)?;
         let mut command = tools.ffmpeg();
@@ -133,7 +138,9 @@ impl Decoder {
                 Ok(Some(frame))
             }
             Ok(None) => self.end().map(|()| None),
-            Err(e) => Err(self.child.take().map_or(VideoError::NoFrames, |c| ended(c, VideoError::Frames(e)))),
+            Err(e) => {
+                Err(self.child.take().map_or(VideoError::NoFrames, |c| ended(c, VideoError::Frames(e))))
+            }
         }
     }
 
@@ -172,8 +179,11 @@ fn check_size(width: u32, height: u32, limit: u64) -> Result<(), VideoError> {
     fits.then_some(()).ok_or(VideoError::TooLarge { width, height, limit })
 }
 
-/// Why a decoder said nothing more: its own words, if it had any.
+/// Why a decoder said nothing more: its own words, if it had any; they say nothing where it is not to blame.
 fn ended(child: Watched, otherwise: VideoError) -> VideoError {
+    if matches!(otherwise, VideoError::Frames(NutError::Malformed(_) | NutError::FrameBytes { .. })) {
+        return otherwise;
+    }
     match child.finish() {
         Ok(words) if words.is_empty() => otherwise,
         Ok(words) => VideoError::Unreadable(words),

@@ -44,7 +44,7 @@ pub struct EncoderOptions {
     /// By what.
     pub codec: VideoCodec,
     /// Quality, lower is better; `None` takes the codec's usual one.
-    pub crf: Option<u8>,
+    pub crf: Option<f32>,
     /// Effort in the codec's own words; `None` takes the usual one.
     pub preset: Option<String>,
     /// What becomes of the sound.
@@ -72,7 +72,8 @@ impl VideoCodec {
     /// The codec that `name` means: `h264`, `h265` or `hevc`, `vp9`, `av1`, `ffv1`, or an encoder of FFmpeg.
     /// `None` for what cannot be one's name.
     pub fn parse(name: &str) -> Option<Self> {
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        let plain =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         Some(match name {
             "h264" | "x264" | "libx264" => Self::H264,
             "h265" | "hevc" | "x265" | "libx265" => Self::H265,
@@ -108,12 +109,12 @@ impl VideoCodec {
 
     /// What makes FFmpeg use it.
     fn options(&self, options: &EncoderOptions, colours: &Colours, interlaced: Option<bool>) -> Vec<String> {
-        let crf = |usual: u8| options.crf.unwrap_or(usual).to_string();
+        let crf = |usual: f32| options.crf.unwrap_or(usual).to_string();
         let preset = |usual: &str| options.preset.clone().unwrap_or_else(|| usual.to_owned());
         let words = |words: &[&str]| words.iter().map(|&w| w.to_owned()).collect::<Vec<_>>();
         match self {
             Self::H264 => {
-                let mut all = words(&["-c:v", "libx264", "-preset", &preset("veryfast"), "-crf", &crf(21)]);
+                let mut all = words(&["-c:v", "libx264", "-preset", &preset("faster"), "-crf", &crf(23.5)]);
                 if let Some(upper) = interlaced {
                     let order = if upper { "tff=1" } else { "bff=1" };
                     all.extend(words(&["-flags:v", "+ildct+ilme", "-x264-params", order]));
@@ -128,7 +129,7 @@ impl VideoCodec {
                 if let Some(light) = &colours.light {
                     parameters.push_str(&format!(":max-cll={light}"));
                 }
-                let mut all = words(&["-c:v", "libx265", "-preset", &preset("fast"), "-crf", &crf(23)]);
+                let mut all = words(&["-c:v", "libx265", "-preset", &preset("fast"), "-crf", &crf(23.0)]);
                 all.extend(words(&["-x265-params", &parameters]));
                 if matches!(options.container, Container::Mp4 | Container::Mov) {
                     all.extend(words(&["-tag:v", "hvc1"]));
@@ -136,13 +137,25 @@ impl VideoCodec {
                 all
             }
             Self::Vp9 => words(&[
-                "-c:v", "libvpx-vp9", "-b:v", "0", "-crf", &crf(30), "-deadline", "good", "-cpu-used", &preset("5"),
-                "-row-mt", "1",
+                "-c:v",
+                "libvpx-vp9",
+                "-b:v",
+                "0",
+                "-crf",
+                &crf(30.0),
+                "-deadline",
+                "good",
+                "-cpu-used",
+                &preset("5"),
+                "-row-mt",
+                "1",
             ]),
             Self::Av1 if options.layout.chroma == Chroma::C420 => {
-                words(&["-c:v", "libsvtav1", "-preset", &preset("8"), "-crf", &crf(30)])
+                words(&["-c:v", "libsvtav1", "-preset", &preset("8"), "-crf", &crf(30.0)])
             }
-            Self::Av1 => words(&["-c:v", "libaom-av1", "-b:v", "0", "-cpu-used", &preset("6"), "-crf", &crf(28)]),
+            Self::Av1 => {
+                words(&["-c:v", "libaom-av1", "-b:v", "0", "-cpu-used", &preset("6"), "-crf", &crf(28.0)])
+            }
             Self::Ffv1 => words(&["-c:v", "ffv1", "-level", "3", "-g", "1"]),
             Self::Named(name) => {
                 let mut all = words(&["-c:v", name]);
@@ -184,6 +197,10 @@ impl Encoder {
         command.args(["-c:a", "copy"]).args(tools.every_frame());
         command.args(["-enc_time_base", &time_base.to_string(), "-pix_fmt", options.layout.name(false)]);
         command.args(options.codec.options(options, &probe.video.colours, probe.video.interlaced));
+        if let Some(ticks) = frame_ticks(probe).filter(|_| tools.sets_durations()) {
+            // It is that of the last frame that counts; the pipe cannot tell it.
+            command.args(["-bsf:v", &format!("setts=duration={ticks}")]);
+        }
         colour_options(&mut command, &probe.video.colours);
         bare(&mut command);
         container_options(&mut command, probe, options);
@@ -195,9 +212,7 @@ impl Encoder {
         let fourcc = options.layout.fourcc();
         let header = NutHeader { width, height, pixel_aspect, time_base, fourcc };
         match NutWriter::open(stdin, &header) {
-            Ok(writer) => {
-                Ok(Self { child, writer: Some(writer), shift: shift_ticks(time_base), count: 0 })
-            }
+            Ok(writer) => Ok(Self { child, writer: Some(writer), shift: shift_ticks(time_base), count: 0 }),
             Err(e) => Err(child.blame(VideoError::Frames(e))),
         }
     }
@@ -228,11 +243,20 @@ impl Encoder {
         // Without its input the encoder comes to an end.
         let torn = self.writer.take().is_none();
         match self.child.finish() {
-            Ok(_) if torn => Err(VideoError::Codec { what: "encoding", words: "it took no more frames".to_owned() }),
+            Ok(_) if torn => {
+                Err(VideoError::Codec { what: "encoding", words: "it took no more frames".to_owned() })
+            }
             Ok(_) => Ok(self.count),
             Err(e) => Err(e),
         }
     }
+}
+
+/// Ticks that a frame is usually shown.
+fn frame_ticks(probe: &Probe) -> Option<i64> {
+    let rate = probe.video.rate?;
+    let frame = TimeBase::new(rate.den, rate.num)?;
+    frame.convert(1, probe.video.time_base).filter(|&ticks| ticks > 0)
 }
 
 /// The pipe with the frames; what they mean as colours is not in it.
@@ -272,8 +296,8 @@ fn colour_options(command: &mut Command, colours: &Colours) {
 
 /// Nothing of the original but picture and sound.
 fn bare(command: &mut Command) {
-    command.args(["-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn", "-write_tmcd", "0"]);
-    command.args(["-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]);
+    command.args(["-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn"]);
+    command.args(["-fflags", "+bitexact", "-flags:v", "+bitexact"]);
 }
 
 fn container_options(command: &mut Command, probe: &Probe, options: &EncoderOptions) {
@@ -289,7 +313,7 @@ fn container_options(command: &mut Command, probe: &Probe, options: &EncoderOpti
     }
     match options.container {
         Container::Mp4 | Container::Mov => {
-            command.args(["-movflags", "+faststart", "-strict", "-2"]);
+            command.args(["-movflags", "+faststart", "-write_tmcd", "0", "-strict", "-2"]);
         }
         Container::Ts => {
             command.args(["-muxdelay", "0", "-muxpreload", "0", "-mpegts_copyts", "1"]);

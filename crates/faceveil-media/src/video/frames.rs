@@ -19,7 +19,8 @@ impl Frame {
     /// A black or green frame of the right length.
     pub(super) fn empty(layout: PixelLayout, width: u32, height: u32) -> Self {
         let bytes = layout.frame_bytes(width, height);
-        let samples = if layout.bits > 8 { Samples::U16(vec![0; bytes / 2]) } else { Samples::U8(vec![0; bytes]) };
+        let samples =
+            if layout.bits > 8 { Samples::U16(vec![0; bytes / 2]) } else { Samples::U8(vec![0; bytes]) };
         Self { pts: 0, samples }
     }
 
@@ -68,7 +69,8 @@ impl Pool {
 
     /// A used frame, or a new one.
     pub(super) fn take(&self, layout: PixelLayout, width: u32, height: u32) -> Frame {
-        let used = self.back.try_iter().find(|frame| frame.bytes().len() == layout.frame_bytes(width, height));
+        let used =
+            self.back.try_iter().find(|frame| frame.bytes().len() == layout.frame_bytes(width, height));
         used.unwrap_or_else(|| Frame::empty(layout, width, height))
     }
 }

@@ -45,7 +45,10 @@ impl PixelLayout {
     /// [`VideoError::Pixels`] if all layouts here would lose bits.
     pub fn for_source(name: &str) -> Result<Self, VideoError> {
         let deep = ["p10", "p010", "gray10", "p210", "p410", "y210", "x2rgb10", "x2bgr10"];
-        let too_deep = ["p9", "p12", "p14", "p16", "gray9", "gray12", "gray14", "gray16", "p016", "p216", "p416", "48", "64", "f32", "xyz12"];
+        let too_deep = [
+            "p9", "p12", "p14", "p16", "gray9", "gray12", "gray14", "gray16", "p016", "p216", "p416", "48",
+            "64", "f32", "xyz12",
+        ];
         let bits = if deep.iter().any(|d| name.contains(d)) {
             10
         } else if too_deep.iter().any(|d| name.contains(d)) {
@@ -55,7 +58,10 @@ impl PixelLayout {
         };
         let chroma = if name.starts_with("gray") || name.starts_with("ya8") || name.starts_with("mono") {
             Chroma::Gray
-        } else if ["422", "440", "yuyv", "uyvy", "yvyu", "nv16", "nv20", "p210", "y210"].iter().any(|s| name.contains(s)) {
+        } else if ["422", "440", "yuyv", "uyvy", "yvyu", "nv16", "nv20", "p210", "y210"]
+            .iter()
+            .any(|s| name.contains(s))
+        {
             if name.contains("440") { Chroma::C444 } else { Chroma::C422 }
         } else if ["444", "rgb", "bgr", "gbr", "pal8", "nv24", "p410"].iter().any(|s| name.contains(s)) {
             Chroma::C444

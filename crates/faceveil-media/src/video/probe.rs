@@ -179,9 +179,9 @@ fn ask(mut command: Command, path: &Path, tools: &Tools) -> Result<Vec<u8>, Vide
     let prefix = address(path).to_string_lossy().into_owned();
     match child.finish() {
         Ok(_) => Ok(report),
-        Err(VideoError::Codec { words, .. }) => {
-            Err(VideoError::Unreadable(words.replace(&format!("{prefix}: "), "").replace(&prefix, "the file")))
-        }
+        Err(VideoError::Codec { words, .. }) => Err(VideoError::Unreadable(
+            words.replace(&format!("{prefix}: "), "").replace(&prefix, "the file"),
+        )),
         Err(e) => Err(e),
     }
 }

@@ -46,14 +46,18 @@ fn a_report_is_understood() {
 #[test]
 fn what_cannot_be_kept_or_is_not_there_is_refused() {
     let cases = [
-        (GOOD.replace("\"dv_bl_signal_compatibility_id\": 1", "\"dv_bl_signal_compatibility_id\": 0"), "Dolby Vision"),
+        (
+            GOOD.replace("\"dv_bl_signal_compatibility_id\": 1", "\"dv_bl_signal_compatibility_id\": 0"),
+            "Dolby Vision",
+        ),
         (GOOD.replace("\"codec_type\": \"video\"", "\"codec_type\": \"audio\""), "no video"),
         (GOOD.replace("\"width\": 1920", "\"width\": 0"), "no frames"),
         (GOOD.replace("\"width\": 1920", "\"width\": 4294967295"), "no frames"),
         (GOOD.replace("\"time_base\": \"1/90000\"", "\"time_base\": \"1/0\""), "time base"),
         (GOOD.replace("\"width\": 1920", "\"width\": -1"), "not understood"),
         ("{}".to_owned(), "no video"),
-        ("[]".to_owned(), "not understood"),
+        ("[]".to_owned(), "no video"),
+        ("7".to_owned(), "not understood"),
     ];
     for (report, words) in cases {
         let error = parse_probe(report.as_bytes()).expect_err(words).to_string();

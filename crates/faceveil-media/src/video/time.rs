@@ -54,9 +54,13 @@ mod tests {
     fn ticks_convert_exactly_where_they_can() {
         let (ntsc, mpeg, ms) = ((1001, 30_000), (1, 90_000), (1, 1000));
         let base = |(num, den)| TimeBase { num, den };
-        for (from, ticks, to, want) in
-            [(ntsc, 1, mpeg, 3003), (ntsc, -2, mpeg, -6006), (mpeg, 3003, ntsc, 1), (ntsc, 1, ms, 33), (ms, -1, ms, -1)]
-        {
+        for (from, ticks, to, want) in [
+            (ntsc, 1, mpeg, 3003),
+            (ntsc, -2, mpeg, -6006),
+            (mpeg, 3003, ntsc, 1),
+            (ntsc, 1, ms, 33),
+            (ms, -1, ms, -1),
+        ] {
             assert_eq!(base(from).convert(ticks, base(to)), Some(want), "{ticks} of {from:?} in {to:?}");
         }
         assert_eq!(base((1, 1)).convert(i64::MAX, base(mpeg)), None);

@@ -28,7 +28,8 @@ impl Tools {
     /// # Errors
     /// [`VideoError::NoFfmpeg`] if one is not there or does not run.
     pub fn find(env: impl Fn(&str) -> Option<OsString>, stall: Duration) -> Result<Self, VideoError> {
-        let named = |variable: &str, usual: &str| env(variable).filter(|v| !v.is_empty()).unwrap_or(usual.into());
+        let named =
+            |variable: &str, usual: &str| env(variable).filter(|v| !v.is_empty()).unwrap_or(usual.into());
         let (ffmpeg, ffprobe) = (named("FACEVEIL_FFMPEG", "ffmpeg"), named("FACEVEIL_FFPROBE", "ffprobe"));
         let version = version(&ffmpeg)?;
         self::version(&ffprobe)?;
@@ -38,7 +39,9 @@ impl Tools {
     /// `ffmpeg` that asks nothing and says only what went wrong.
     pub(super) fn ffmpeg(&self) -> Command {
         let mut command = Command::new(&self.ffmpeg);
-        command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "error"]).env("AV_LOG_FORCE_NOCOLOR", "1");
+        command
+            .args(["-hide_banner", "-nostdin", "-nostats", "-v", "error"])
+            .env("AV_LOG_FORCE_NOCOLOR", "1");
         command
     }
 
@@ -47,6 +50,12 @@ impl Tools {
         let mut command = Command::new(&self.ffprobe);
         command.args(["-hide_banner", "-v", "error"]).env("AV_LOG_FORCE_NOCOLOR", "1").stdin(Stdio::null());
         command
+    }
+
+    /// Whether the bit stream filter `setts` can set durations.
+    pub(super) fn sets_durations(&self) -> bool {
+        // It came at the same time.
+        self.fps_mode
     }
 
     /// The options that keep every frame at its time.

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::super::TimeBase;
 use super::wire::{
-    Body, CHECKSUM, CODED_FLAGS, CODED_PTS, FILE_ID, HEADER_IDX, INVALID, MAIN, MATCH_TIME, RESERVED, SIZE_MSB,
-    START, STREAM, STREAM_ID, SYNCPOINT, crc, read_number,
+    Body, CHECKSUM, CODED_FLAGS, CODED_PTS, FILE_ID, HEADER_IDX, INVALID, MAIN, MATCH_TIME, RESERVED,
+    SIZE_MSB, START, STREAM, STREAM_ID, SYNCPOINT, crc, read_number,
 };
 use super::{NutError, NutHeader};
 
@@ -219,8 +219,11 @@ fn main_header(body: &[u8]) -> Option<Main> {
     }
     let time_base = TimeBase::new(body.small()?, body.small()?)?;
     let codes = code_table(&mut body)?;
-    // Of elided headers only the empty one is read here.
-    (body.number()? == 0).then_some(Main { time_base, codes })
+    // Headers that frames may leave out; no frame that is read here does.
+    for _ in 0..body.number()?.min(LONGEST_HEADER) {
+        body.bytes()?;
+    }
+    Some(Main { time_base, codes })
 }
 
 /// The table of frame codes, as runs of codes that differ in their size's lowest part only.
@@ -239,9 +242,14 @@ fn code_table(body: &mut Body<'_>) -> Option<Box<[Code; 256]>> {
         let size = if fields > 3 { body.number()? } else { 0 };
         let reserved = if fields > 4 { body.number()? } else { 0 };
         let count = if fields > 5 { body.number()? } else { size_mul.checked_sub(size)? };
-        for _ in 6..fields {
+        if fields > 6 {
+            body.signed()?;
+        }
+        let elided = if fields > 7 { body.number()? } else { 0 };
+        for _ in 8..fields {
             body.number()?;
         }
+        let flags = if elided == 0 { flags } else { flags | INVALID };
         if count == 0 || count > 256 {
             return None;
         }

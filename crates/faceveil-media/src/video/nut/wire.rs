@@ -110,7 +110,8 @@ impl Body<'_> {
 
     /// Bytes with their number before them.
     pub(super) fn bytes(&mut self) -> Option<Vec<u8>> {
-        let (bytes, rest) = self.0.split_at_checked(self.number()?.try_into().ok()?)?;
+        let count = self.number()?.try_into().ok()?;
+        let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(bytes.to_vec())
     }

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use super::wire::{
-    CHECKSUM, CODED_PTS, FILE_ID, INVALID, KEY, MAIN, SIZE_MSB, STREAM, SYNCPOINT, crc, put, put_packet, put_signed,
+    CHECKSUM, CODED_PTS, FILE_ID, INVALID, KEY, MAIN, SIZE_MSB, STREAM, SYNCPOINT, crc, put, put_packet,
+    put_signed,
 };
 use super::{NutError, NutHeader};
 
@@ -142,10 +143,12 @@ mod tests {
     #[test]
     fn a_wrong_bit_outside_the_pictures_changes_nothing_or_is_seen() {
         let stream = stream();
-        let is_picture = |at: usize| (1..=3).any(|fill| {
-            let from = stream.windows(6).position(|w| w == [fill; 6]).unwrap();
-            (from..from + 6).contains(&at)
-        });
+        let is_picture = |at: usize| {
+            (1..=3).any(|fill| {
+                let from = stream.windows(6).position(|w| w == [fill; 6]).unwrap();
+                (from..from + 6).contains(&at)
+            })
+        };
         for at in (0..stream.len()).filter(|&at| !is_picture(at)) {
             let mut bad = stream.clone();
             bad[at] ^= 0x10;
