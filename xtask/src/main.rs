@@ -1,7 +1,9 @@
 //! Chores of the project: `cargo xtask test`, `deny`, and the figures: `tune`, `trial`, `proof`.
 #![forbid(unsafe_code)]
 
+mod clips;
 mod deny;
+mod film;
 mod large;
 mod page;
 mod proof;
@@ -12,6 +14,9 @@ mod test;
 mod trial;
 mod tune;
 mod turn;
+mod video_page;
+mod video_proof;
+mod video_trial;
 
 use std::path::{Path, PathBuf};
 
@@ -54,8 +59,12 @@ enum Chore {
     },
     /// Judge one setting on the tune part of the public pictures.
     Trial(trial::Trial),
+    /// Judge one setting of the tracks on made-up clips of the tune part.
+    VideoTrial(video_trial::VideoTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
+    /// Write the tables of made-up clips of the report part, beside deface: docs/video-proof.md and .json.
+    VideoProof(video_proof::VideoProof),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -71,6 +80,8 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Ranges { share } => ranges::run(root, &shared, share),
         Chore::Trial(trial) => trial::run(&shared, &trial),
+        Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
+        Chore::VideoProof(proof) => video_proof::run(root, &shared, &proof),
         Chore::Proof(proof) => proof::run(root, &shared, &proof),
     }
 }

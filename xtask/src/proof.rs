@@ -318,7 +318,8 @@ fn race(program: &Path, deface: &Path, from: &Path, proof: &Proof) -> Result<Vec
     Ok(rows.collect())
 }
 
-fn machine() -> Value {
+/// What the figures were measured on.
+pub fn machine() -> Value {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
         .lines()

@@ -49,7 +49,9 @@ pub struct Trial {
     sets: Vec<String>,
 }
 
-fn level(name: &str) -> Result<Level, String> {
+/// # Errors
+/// If there is no such level.
+pub fn level(name: &str) -> Result<Level, String> {
     Level::ALL.into_iter().find(|l| l.to_string() == name).ok_or_else(|| format!("no level {name}"))
 }
 

@@ -6,8 +6,11 @@
 //! and, for a JPEG, its quantisation tables and chroma sampling. A face is hidden only if most of
 //! it changed and its own pattern is gone; see [`FaceVerdict`] and [`Collateral`].
 //!
-//! Not here: re-identification, detectors that look at the output, video, and anything that would
-//! run the tool that is judged.
+//! Frames of a video are judged one by one, decoded ([`judge_frame`]), and summed up by track
+//! ([`VideoJudge`]).
+//!
+//! Not here: re-identification, detectors that look at the output, the decoding of videos, and anything
+//! that would run the tool that is judged.
 #![forbid(unsafe_code)]
 
 mod blur;
@@ -21,6 +24,7 @@ mod picture;
 mod plane;
 mod regions;
 mod summary;
+mod video;
 
 pub use collateral::Collateral;
 pub use face::{COVER, FaceVerdict, KEPT_LIMIT, Status};
@@ -28,3 +32,4 @@ pub use folder::{FolderError, judge_folder};
 pub use pair::{PictureVerdict, judge_pair, no_output};
 pub use picture::{JudgeError, Picture};
 pub use summary::{LeakTable, OutsideMean, Rate, Summary};
+pub use video::{LONGEST_FLASH, VideoJudge, VideoSummary, judge_frame};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::collateral::Collateral;
 use crate::face::{FaceVerdict, Status};
 use crate::pair::{PictureVerdict, median};
 
@@ -112,6 +113,21 @@ pub struct OutsideMean {
     pub pictures: usize,
 }
 
+impl OutsideMean {
+    /// The mean of what there is; `None` of nothing.
+    pub(crate) fn of(rows: &[Collateral]) -> Option<Self> {
+        let of = |f: fn(&Collateral) -> f64| mean(&rows.iter().map(f).collect::<Vec<_>>());
+        Some(Self {
+            changed_share: of(|row| row.changed_share)?,
+            mae: of(|row| row.mae)?,
+            psnr: of(|row| row.psnr)?,
+            ssim: of(|row| row.ssim)?,
+            false_regions: of(|row| row.false_regions as f64)?,
+            pictures: rows.len(),
+        })
+    }
+}
+
 /// Bins by the shorter side in pixels of the original.
 const PX: [f64; 6] = [0.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 /// Bins by the shorter side as a share of the original's longer side.
@@ -158,7 +174,7 @@ impl Summary {
             at_least_32_px: at_least(32.0),
             by_px: bins(&PX, faces, |face| face.px),
             by_share: bins(&SHARES, faces, |face| face.share),
-            outside: outside_mean(pictures),
+            outside: OutsideMean::of(&pictures.iter().filter_map(|p| p.outside).collect::<Vec<_>>()),
             images_with_false_region: Rate::new(pictures.iter().filter(flawed).count(), kept.len()),
         }
     }
@@ -178,19 +194,6 @@ where
 
 fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-fn outside_mean(pictures: &[PictureVerdict]) -> Option<OutsideMean> {
-    let rows: Vec<_> = pictures.iter().filter_map(|picture| picture.outside).collect();
-    let of = |f: fn(&crate::Collateral) -> f64| mean(&rows.iter().map(f).collect::<Vec<_>>());
-    Some(OutsideMean {
-        changed_share: of(|row| row.changed_share)?,
-        mae: of(|row| row.mae)?,
-        psnr: of(|row| row.psnr)?,
-        ssim: of(|row| row.ssim)?,
-        false_regions: of(|row| row.false_regions as f64)?,
-        pictures: rows.len(),
-    })
 }
 
 #[cfg(test)]

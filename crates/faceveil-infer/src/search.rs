@@ -44,12 +44,21 @@ pub struct Looks {
     pub centerface: &'static [f32],
 }
 
+impl Looks {
+    /// At nothing.
+    pub const NONE: Self = Self { yunet: &[], centerface: &[] };
+
+    fn is_none(&self) -> bool {
+        self.yunet.is_empty() && self.centerface.is_empty()
+    }
+}
+
 /// How to search. Odds are the mean log-odds of all opinions (`faceveil_core::fusion`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchSettings {
     /// At the whole picture.
     pub view: Looks,
-    /// At the whole picture turned.
+    /// At the whole picture turned; [`Looks::NONE`] leaves that out.
     pub turned_view: Looks,
     /// At each tile of a large picture at full size; CenterFace only where YuNet suspects a face.
     pub tile: Option<Looks>,
@@ -129,7 +138,7 @@ impl Search {
     fn turned_faces(&mut self, view: &RgbImage) -> Result<Vec<Face>, DetectError> {
         let reaches = |faces: &[Face], least| faces.iter().any(|f| logit(f.score) >= least);
         let mut faces = self.joined(view, self.settings.view)?;
-        if !reaches(&faces, self.settings.convincing) {
+        if !self.settings.turned_view.is_none() && !reaches(&faces, self.settings.convincing) {
             for quarters in 1..4 {
                 let turned = self.joined(&view.turned(quarters), self.settings.turned_view)?;
                 if reaches(&turned, self.settings.turned) {

@@ -14,6 +14,8 @@ use crate::geom::{Point, RectF};
 const AGREE: f32 = 0.7;
 /// Overlap above which they lead to the same face.
 const SAME: f32 = 0.25;
+/// Overlap above which a glimpsed face is a followed one.
+const GLIMPSED: f32 = 0.4;
 /// Frames without detection after which what is there is given out without waiting for one.
 const MOST_WAITING: usize = 64;
 
@@ -25,7 +27,14 @@ pub struct Follower {
     growth: f32,
     /// The last frame that came out, and its faces that are worth following.
     last: Option<(Pyramid, Vec<Face>)>,
-    waiting: VecDeque<Pyramid>,
+    waiting: VecDeque<Waiting>,
+}
+
+/// A frame that was not searched.
+#[derive(Clone, Debug)]
+struct Waiting {
+    pyramid: Pyramid,
+    glimpsed: Vec<Face>,
 }
 
 impl Follower {
@@ -39,32 +48,37 @@ impl Follower {
     /// frames that are complete, oldest first.
     pub fn push(&mut self, luma: Luma, faces: Option<Vec<Face>>) -> Vec<FrameFaces> {
         match faces {
-            None => {
-                self.waiting.push_back(Pyramid::new(luma));
-                if self.waiting.len() > MOST_WAITING { self.finish() } else { Vec::new() }
-            }
+            None => self.glimpse(luma, Vec::new()),
             Some(faces) => self.searched(Pyramid::new(luma), faces),
         }
     }
 
+    /// Takes the next frame, which was not searched but looked at by a lesser detector: the faces `glimpsed` (in
+    /// pixels of the frame itself) count as followed ones, which continue tracks and start none. Gives the frames
+    /// that are complete, oldest first.
+    pub fn glimpse(&mut self, luma: Luma, glimpsed: Vec<Face>) -> Vec<FrameFaces> {
+        self.waiting.push_back(Waiting { pyramid: Pyramid::new(luma), glimpsed });
+        if self.waiting.len() > MOST_WAITING { self.finish() } else { Vec::new() }
+    }
+
     /// Gives the frames that wait for a detection, followed from the one before alone.
     pub fn finish(&mut self) -> Vec<FrameFaces> {
-        let waiting: Vec<Pyramid> = self.waiting.drain(..).collect();
+        let waiting: Vec<Waiting> = self.waiting.drain(..).collect();
         let forwards = self.forwards(&waiting);
-        let frames = waiting.iter().zip(&forwards).map(|(pyramid, ways)| frame(pyramid, ways, &[]));
+        let frames = waiting.iter().zip(&forwards).map(|(waiting, ways)| frame(waiting, ways, &[]));
         let frames = frames.collect();
-        if let Some(pyramid) = waiting.into_iter().next_back() {
+        if let Some(waiting) = waiting.into_iter().next_back() {
             let faces = forwards.into_iter().next_back().unwrap_or_default();
-            self.last = Some((pyramid, faces.into_iter().map(|way| way.face).collect()));
+            self.last = Some((waiting.pyramid, faces.into_iter().map(|way| way.face).collect()));
         }
         frames
     }
 
     fn searched(&mut self, pyramid: Pyramid, faces: Vec<Face>) -> Vec<FrameFaces> {
-        let waiting: Vec<Pyramid> = self.waiting.drain(..).collect();
+        let waiting: Vec<Waiting> = self.waiting.drain(..).collect();
         let strong: Vec<Face> = faces.iter().filter(|face| face.score >= self.strong).cloned().collect();
         let forwards = self.forwards(&waiting);
-        let mut backwards = self.chain(&pyramid, &strong, waiting.iter().rev());
+        let mut backwards = self.chain(&pyramid, &strong, waiting.iter().rev().map(|w| &w.pyramid));
         backwards.reverse();
         let ways = waiting.iter().zip(&forwards).zip(&backwards);
         let mut frames: Vec<FrameFaces> = ways.map(|((p, there), back)| frame(p, there, back)).collect();
@@ -74,9 +88,9 @@ impl Follower {
         frames
     }
 
-    fn forwards(&self, waiting: &[Pyramid]) -> Vec<Vec<Way>> {
+    fn forwards(&self, waiting: &[Waiting]) -> Vec<Vec<Way>> {
         match &self.last {
-            Some((pyramid, faces)) => self.chain(pyramid, faces, waiting.iter()),
+            Some((pyramid, faces)) => self.chain(pyramid, faces, waiting.iter().map(|w| &w.pyramid)),
             None => waiting.iter().map(|_| Vec::new()).collect(),
         }
     }
@@ -142,7 +156,7 @@ fn carried(face: &Face, to: &RectF, grown: f32) -> Face {
 }
 
 /// The faces of a frame that was not searched: what both ways lead to, once.
-fn frame(pyramid: &Pyramid, forwards: &[Way], backwards: &[Way]) -> FrameFaces {
+fn frame(waiting: &Waiting, forwards: &[Way], backwards: &[Way]) -> FrameFaces {
     let mut back: Vec<Option<&Way>> = backwards.iter().map(Some).collect();
     let mut faces = Vec::new();
     for there in forwards {
@@ -153,8 +167,14 @@ fn frame(pyramid: &Pyramid, forwards: &[Way], backwards: &[Way]) -> FrameFaces {
         faces.push(partner.map_or_else(|| there.face.clone(), |partner| joined(there, partner)));
     }
     faces.extend(back.into_iter().flatten().map(|way| way.face.clone()));
+    for glimpsed in &waiting.glimpsed {
+        // Where pixels were followed they lead: the lesser detector's box is the worse one.
+        if faces.iter().all(|face: &Face| face.rect.iou(&glimpsed.rect) < GLIMPSED) {
+            faces.push(glimpsed.clone());
+        }
+    }
     let faces = faces.into_iter().map(|face| Sighting { face, followed: true }).collect();
-    FrameFaces { faces, thumb: Some(Thumb::of(pyramid.luma())), cut: false }
+    FrameFaces { faces, thumb: Some(Thumb::of(waiting.pyramid.luma())), cut: false }
 }
 
 /// The nearer detection's box leads; where the ways disagree both are hidden.
@@ -224,6 +244,17 @@ mod tests {
         }
         let faces: Vec<usize> = out.iter().map(|frame| frame.faces.len()).collect();
         assert_eq!(faces, [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn glimpsed_faces_count_where_none_was_followed() {
+        let mut follower = Follower::new(0.5, 0.02);
+        follower.push(luma(Some(20)), Some([face(20)].into()));
+        follower.glimpse(luma(Some(22)), [face(24), face(140)].into());
+        let out = follower.push(luma(Some(24)), Some([face(24)].into()));
+        let lefts: Vec<f32> = out[0].faces.iter().map(|s| s.face.rect.left).collect();
+        assert!(out[0].faces.iter().all(|sighting| sighting.followed));
+        assert_eq!((lefts.len(), lefts[1]), (2, 140.0), "{lefts:?}");
     }
 
     #[test]

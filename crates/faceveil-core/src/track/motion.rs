@@ -14,6 +14,8 @@ const UNREST: f32 = 0.05;
 const MEASURED_SIZE: f32 = 0.1;
 const UNKNOWN_GROWTH: f32 = 0.08;
 const UNREST_SIZE: f32 = 0.02;
+/// No face is taken for larger, pixels: beyond it squares are not exact.
+const LARGEST: f32 = 1e6;
 /// What is left of a velocity from one frame to the next while nothing is seen.
 const DAMPING: f32 = 0.9;
 
@@ -123,7 +125,7 @@ impl Motion {
 
     /// The box at the current frame.
     pub fn rect(&self) -> RectF {
-        let half = |log: f32| libm::expf(log.clamp(0.0, 16.0)) / 2.0;
+        let half = |log: f32| libm::expf(log.clamp(0.0, 14.0)) / 2.0;
         let (w, h) = (half(self.width.value), half(self.height.value));
         RectF {
             left: self.x.value - w,
@@ -150,12 +152,12 @@ impl Motion {
     }
 
     fn size(&self) -> f32 {
-        libm::expf(((self.width.value + self.height.value) / 2.0).clamp(0.0, 16.0))
+        libm::expf(((self.width.value + self.height.value) / 2.0).clamp(0.0, 14.0))
     }
 }
 
 fn size(rect: &RectF) -> f32 {
-    libm::sqrtf(rect.area()).max(1.0)
+    libm::sqrtf(rect.area()).clamp(1.0, LARGEST)
 }
 
 #[cfg(test)]

@@ -226,3 +226,7 @@ fn seen_at(frame: u64, sighting: Sighting, strong: f32) -> Seen {
     };
     Seen { frame, face: sighting.face, presence }
 }
+
+#[cfg(test)]
+#[path = "tracker_tests.rs"]
+mod tests;
