@@ -3,6 +3,7 @@
 
 mod clips;
 mod deny;
+mod ffmpeg;
 mod film;
 mod large;
 mod page;

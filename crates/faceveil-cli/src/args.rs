@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::choices::{Choices, KeepMetadata, Level};
 use crate::detection::DetectionArgs;
-use crate::video::Moment;
+use crate::video::{LiveArgs, Moment};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -47,6 +47,8 @@ pub struct Cli {
 pub enum Verb {
     /// Write copies of photos and videos with every face hidden
     Blur(Box<BlurArgs>),
+    /// Hide every face in what a camera, a network stream or a pipe shows, as it comes
+    Live(Box<LiveArgs>),
     /// Print the faces in photos as JSON lines, in pixels of the upright picture
     Detect(DetectArgs),
     /// Look at results with other eyes: are the faces really hidden, and is no metadata left

@@ -116,6 +116,17 @@ pub enum PlanError {
     /// The ending of the preview chooses its format.
     #[error("preview {0}: must end in .png, .jpg, .jpeg or .webp")]
     PreviewEnding(String),
+    /// Raw frames do not tell their size.
+    #[error("--input-format rgb needs --size WIDTHxHEIGHT")]
+    LiveSize,
+    /// No live source.
+    #[error(
+        "{0:?} is no live source: a camera (/dev/video0), rtsp://, http://, https://, tcp:// or udp://, or -"
+    )]
+    LiveSource(String),
+    /// No live output.
+    #[error("{0:?} is no live output: a virtual camera (/dev/video9), or - for standard output")]
+    LiveTarget(String),
     /// No name of an encoder or of its preset.
     #[error("{0:?} is no name of a codec or preset")]
     Codec(String),
@@ -273,7 +284,7 @@ impl DetectPlan {
     }
 }
 
-fn lower_layers(
+pub(crate) fn lower_layers(
     config: Option<PathBuf>,
     env: &impl Fn(&str) -> Option<OsString>,
 ) -> Result<Choices, LayerError> {

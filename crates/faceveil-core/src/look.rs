@@ -99,8 +99,11 @@ fn shrink<T: Copy + Into<u32>>(samples: &[T], layout: &YuvLayout, factor: u32) -
     // Colour samples under a pixel, if they are whole; else the one in its corner stands for all.
     let whole = factor.is_multiple_of(1 << layout.shift_x);
     let (across, down) = (factor >> layout.shift_x, factor >> layout.shift_y);
-    let mut lines =
-        Lines { luma: alloc::vec![0; size.0], chroma: [alloc::vec![128; size.0], alloc::vec![128; size.0]] };
+    let mut lines = Lines {
+        sums: Vec::new(),
+        luma: alloc::vec![0; size.0],
+        chroma: [alloc::vec![128; size.0], alloc::vec![128; size.0]],
+    };
     let factors = Factors::of(layout);
     let mut rgb = Vec::with_capacity(size.0 * size.1 * 3);
     for y in 0..size.1 {

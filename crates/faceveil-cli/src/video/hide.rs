@@ -120,7 +120,11 @@ impl<'a> Hider<'a> {
 }
 
 /// A frame's planes, to be changed.
-fn view<'f>(samples: &'f mut Samples, layout: &YuvLayout, chroma: bool) -> anyhow::Result<YuvFrame<'f>> {
+pub(super) fn view<'f>(
+    samples: &'f mut Samples,
+    layout: &YuvLayout,
+    chroma: bool,
+) -> anyhow::Result<YuvFrame<'f>> {
     let frame = match (samples, chroma) {
         (Samples::U8(samples), true) => YuvFrame::packed_u8(*layout, samples),
         (Samples::U16(samples), true) => YuvFrame::packed_u16(*layout, samples),

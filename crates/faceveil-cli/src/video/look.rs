@@ -51,6 +51,8 @@ impl Looks {
 struct Seen {
     luma: Luma,
     faces: Option<Promise>,
+    /// What a glance has shown.
+    glimpsed: Vec<Face>,
 }
 
 /// Looks at frames one after the other.
@@ -153,7 +155,11 @@ impl<'a> Looker<'a> {
         let Looks { layout, pace, .. } = self.looks;
         let luma = small(&frame.samples, &layout).context("a frame is too small")?;
         let cut = self.cuts.push(Some(Thumb::of(&luma)), false) == Some(true);
-        let search = self.until == 0 || cut || self.glances_new(&frame.samples)?;
+        let mut glimpsed = Vec::new();
+        let search = self.until == 0 || cut || {
+            glimpsed = self.glimpse(&frame.samples)?;
+            self.is_news(&glimpsed)
+        };
         self.until = if search { pace.every - 1 } else { self.until - 1 };
         let faces = search.then(|| {
             let close = self.searches.is_multiple_of(pace.close_every.max(1));
@@ -163,24 +169,28 @@ impl<'a> Looker<'a> {
             look(&frame.samples, &layout, factor).map(|l| self.searchers.search(l, size))
         });
         let faces = faces.map(|f| f.context("a frame has too few samples")).transpose()?;
-        self.seen.push_back(Seen { luma, faces });
+        self.seen.push_back(Seen { luma, faces, glimpsed });
         self.frames.push_back(frame);
         Ok(())
     }
 
-    /// Whether a glance shows a face where none is known.
-    fn glances_new(&mut self, samples: &Samples) -> anyhow::Result<bool> {
+    /// What a glance shows.
+    fn glimpse(&mut self, samples: &Samples) -> anyhow::Result<Vec<Face>> {
         let Looks { layout, pace, .. } = self.looks;
-        let Some(glance) = &mut self.glance else { return Ok(false) };
-        let Some(look) = look(samples, &layout, factor(&layout, pace.glance_pixels)) else {
-            return Ok(false);
-        };
+        let Some(glance) = &mut self.glance else { return Ok(Vec::new()) };
+        let look = look(samples, &layout, factor(&layout, pace.glance_pixels));
+        let look = look.context("a frame has too few samples")?;
         let enlarge = enlargement(&look, (layout.width, layout.height));
-        let faces = enlarged(glance.faces(&look, GLANCE_SURE)?, enlarge);
-        let new = faces.iter().any(|f| self.known.iter().all(|k| k.rect.iou(&f.rect) < GLANCE_KNOWN));
-        // What was new once is asked for once, even if the search does not confirm it.
-        self.known.extend(faces);
-        Ok(new)
+        Ok(enlarged(glance.faces(&look, GLANCE_SURE)?, enlarge))
+    }
+
+    /// Whether there is a face where none is known. It is known from now on: what a search does not confirm is not
+    /// asked for again.
+    fn is_news(&mut self, glimpsed: &[Face]) -> bool {
+        let is_new = |f: &Face| self.known.iter().all(|k| k.rect.iou(&f.rect) < GLANCE_KNOWN);
+        let news = glimpsed.iter().any(is_new);
+        self.known.extend_from_slice(glimpsed);
+        news
     }
 
     /// Gives the first frame to the follower, when its faces are there. `false` if nobody wants frames any more.
@@ -192,7 +202,10 @@ impl<'a> Looker<'a> {
         if let Some(faces) = &faces {
             self.known.clone_from(faces);
         }
-        let followed = self.follower.push(seen.luma, faces);
+        let followed = match faces {
+            None => self.follower.glimpse(seen.luma, seen.glimpsed),
+            faces => self.follower.push(seen.luma, faces),
+        };
         Ok(self.track(followed, on))
     }
 

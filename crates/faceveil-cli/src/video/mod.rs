@@ -10,12 +10,15 @@
 
 mod file;
 mod hide;
+pub mod live;
+mod live_plan;
 mod look;
 mod options;
 mod search;
 
 pub use file::{Finished, VideoReport, Videos, output_of};
 pub use hide::Counts;
+pub use live_plan::{LiveArgs, LivePlan};
 pub use options::{Audio, Damaged, Moment, NoMoment, VideoOptions, fingerprint};
 
 use faceveil::core::redact::{Matrix, SampleRange, YuvLayout};

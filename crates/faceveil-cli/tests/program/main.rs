@@ -13,6 +13,8 @@ mod hostile_sidecars;
 mod hostile_table;
 mod journal;
 mod layers;
+#[cfg(unix)]
+mod live;
 mod places;
 mod preview;
 mod rerender;

@@ -17,7 +17,7 @@ pub struct Frame {
 
 impl Frame {
     /// A black or green frame of the right length.
-    pub(super) fn empty(layout: PixelLayout, width: u32, height: u32) -> Self {
+    pub fn empty(layout: PixelLayout, width: u32, height: u32) -> Self {
         let bytes = layout.frame_bytes(width, height);
         let samples =
             if layout.bits > 8 { Samples::U16(vec![0; bytes / 2]) } else { Samples::U8(vec![0; bytes]) };
@@ -25,14 +25,15 @@ impl Frame {
     }
 
     /// The samples as they go through a pipe, on machines whose lower byte comes first.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         match &self.samples {
             Samples::U8(samples) => samples,
             Samples::U16(samples) => bytemuck::cast_slice(samples),
         }
     }
 
-    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+    /// As [`Self::bytes`], to be changed.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
         match &mut self.samples {
             Samples::U8(samples) => samples,
             Samples::U16(samples) => bytemuck::cast_slice_mut(samples),
