@@ -231,8 +231,8 @@ def nut():
 
     main, stream, sync, info = "4e4d7a561f5f04ad", "4e5311405bf2f9db", "4e4be4adeeca4569", "4e49ab68b596ba78"
     theirs = bytes.fromhex(
-        "030181ff7f010183e000c0000600000000000001a000020101280100290021019f7f20029f7f8179c00006000000000000010603000001"
-        "04000001b602fffa0202fffb02fffc02fffd")
+        "030181ff7f010183e000c00006000000000001a000020101280100290021019f7f20029f7f8179c000060000000000010603"
+        "00000104000001b602fffa02fffb02fffc02fffd")
     size = bytes.fromhex("0000044934323000000e83e000000000") + number(4) + number(4) + b"\1\1\0"
     head = b"nut/multimedia container\0" + packet(main, theirs) + packet(stream, size)
     # Code 1 says which flags it has: a key frame with its time, size and checksum.

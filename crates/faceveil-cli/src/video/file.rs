@@ -277,7 +277,7 @@ fn temporary(output: &Path, container: Container) -> Result<TempPath, WriteError
 
 /// Checks that the result has all frames, and that it is on the disk.
 fn finished(tools: &Tools, path: TempPath, need: u64, hashed: bool) -> anyhow::Result<Finished> {
-    let got = count_frames(tools, &path)?;
+    let got = count_frames(tools, &path).context("the result is not whole (is the disk full?)")?;
     if got != need {
         bail!(VideoError::FrameCount { got, need });
     }

@@ -88,11 +88,16 @@ pub fn face(b: &Sandbox) {
     );
 }
 
-/// What `ffprobe` prints with `args`.
+/// What `ffprobe` prints with `args`: values with commas between them.
 #[track_caller]
 pub fn ffprobe(b: &Sandbox, args: &str) -> String {
+    printed(b, "csv=p=0", args)
+}
+
+#[track_caller]
+fn printed(b: &Sandbox, form: &str, args: &str) -> String {
     let mut command = Command::new("ffprobe");
-    command.current_dir(b.root()).args(["-v", "error", "-of", "csv=p=0"]).args(args.split_whitespace());
+    command.current_dir(b.root()).args(["-v", "error", "-of", form]).args(args.split_whitespace());
     let output = command.output().expect("ffprobe starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -106,15 +111,16 @@ pub fn times(b: &Sandbox, file: &str) -> Vec<f64> {
     lines.lines().filter_map(number).collect()
 }
 
-/// A hash of each packet of sound with its time.
+/// When each packet of sound is heard, in seconds, and a hash of it.
 #[track_caller]
-pub fn sound(b: &Sandbox, file: &str) -> Vec<String> {
-    let entries = "packet=pts_time,data_hash";
-    let lines = ffprobe(
-        b,
-        &format!("-select_streams a:0 -show_packets -show_data_hash md5 -show_entries {entries} {file}"),
-    );
-    lines.lines().filter(|l| l.contains(':')).map(|l| l.trim_end_matches(',').to_owned()).collect()
+pub fn sound(b: &Sandbox, file: &str) -> Vec<(f64, String)> {
+    let args =
+        "-select_streams a:0 -show_packets -show_data_hash md5 -show_entries packet=pts_time,data_hash";
+    let lines = printed(b, "compact=p=0", &format!("{args} {file}"));
+    let field =
+        |line: &str, name: &str| line.split('|').find_map(|f| f.strip_prefix(name).map(str::to_owned));
+    let packet = |line: &str| Some((field(line, "pts_time=")?.parse().ok()?, field(line, "data_hash=")?));
+    lines.lines().filter_map(packet).collect()
 }
 
 /// A hash of each frame's samples as they are, upright.

@@ -59,7 +59,7 @@ fn what_is_no_video_is_an_error() {
     for (name, words) in [
         ("sound.mp4", "no video stream"),
         ("list.mp4", "FFmpeg cannot read it"),
-        ("concat.mp4", "FFmpeg cannot read it"),
+        ("concat.mp4", "it is no container of videos but \"concat\""),
         ("noise.mp4", "FFmpeg cannot read it"),
         ("head.mp4", "FFmpeg cannot read it"),
     ] {
@@ -101,7 +101,7 @@ fn codecs_that_die_or_hang_are_errors() {
     }
     let b = Sandbox::new();
     plain(&b);
-    let args = ["blur", "in/plain.mp4", "-o", "out.mp4", "--codec-timeout", "2"];
+    let args = ["blur", "in/plain.mp4", "-o", "out.mp4", "--codec-timeout", "15"];
     with_ffmpeg(&b, "kill -9 $$", &args).exits(1).says("decoding failed").says("signal");
     leaves_nothing(&b);
     with_ffmpeg(&b, "exec sleep 1000", &args).exits(1).says("made no progress");
@@ -136,7 +136,7 @@ fn a_full_disk_is_an_error() {
     face(&b);
     // Files may have 16 blocks of 512 or 1024 bytes at most; the signal that says so is ignored.
     let line = format!("trap '' XFSZ; ulimit -f 16; exec '{PROGRAM}' blur in/face.mp4 -o out.mp4");
-    run(b.command("sh").args(["-c", &line])).exits(1).says("out.mp4").says("failed");
+    run(b.command("sh").args(["-c", &line])).exits(1).says("in/face.mp4");
     leaves_nothing(&b);
 }
 
@@ -151,7 +151,7 @@ fn a_run_that_is_killed_leaves_nothing_under_the_name() {
     let mut command = b.command(PROGRAM);
     command.args(["blur", "in/long.mp4", "-o", "out.mp4"]).stdin(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(2500));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!b.exists("out.mp4"));

@@ -11,6 +11,10 @@ use super::nut::{NutError, NutHeader, NutWriter};
 use super::tools::{Tools, address, input};
 use super::{Chroma, Colours, Container, PixelLayout, Probe, TimeBase, VideoError};
 
+/// What the encoder says when a file cannot be written.
+const UNWRITTEN: [&str; 5] =
+    ["No space left", "File too large", "Input/output error", "Disk quota", "Error writing trailer"];
+
 /// What encodes the frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VideoCodec {
@@ -245,6 +249,10 @@ impl Encoder {
         match self.child.finish() {
             Ok(_) if torn => {
                 Err(VideoError::Codec { what: "encoding", words: "it took no more frames".to_owned() })
+            }
+            // FFmpeg takes some of these for its end all the same.
+            Ok(words) if UNWRITTEN.iter().any(|known| words.contains(known)) => {
+                Err(VideoError::Codec { what: "encoding", words })
             }
             Ok(_) => Ok(self.count),
             Err(e) => Err(e),

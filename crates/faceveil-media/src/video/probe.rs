@@ -179,9 +179,16 @@ fn ask(mut command: Command, path: &Path, tools: &Tools) -> Result<Vec<u8>, Vide
     let prefix = address(path).to_string_lossy().into_owned();
     match child.finish() {
         Ok(_) => Ok(report),
-        Err(VideoError::Codec { words, .. }) => Err(VideoError::Unreadable(
-            words.replace(&format!("{prefix}: "), "").replace(&prefix, "the file"),
-        )),
+        Err(VideoError::Codec { words, .. }) => {
+            let words = match words.split_once(": Format not on whitelist") {
+                Some((format, _)) => {
+                    let format = format.rsplit(' ').next().unwrap_or_default();
+                    format!("it is no container of videos but {format:?}")
+                }
+                None => words.replace(&format!("{prefix}: "), "").replace(&prefix, "the file"),
+            };
+            Err(VideoError::Unreadable(words))
+        }
         Err(e) => Err(e),
     }
 }
