@@ -233,7 +233,7 @@ def nut():
     theirs = bytes.fromhex(
         "030181ff7f010183e000c00006000000000001a000020101280100290021019f7f20029f7f8179c000060000000000010603"
         "00000104000001b602fffa02fffb02fffc02fffd")
-    size = bytes.fromhex("0000044934323000000e83e000000000") + number(4) + number(4) + b"\1\1\0"
+    size = bytes.fromhex("00000449343230000e83e000000000") + number(4) + number(4) + b"\1\1\0"
     head = b"nut/multimedia container\0" + packet(main, theirs) + packet(stream, size)
     # Code 1 says which flags it has: a key frame with its time, size and checksum.
     frame = b"\1" + number(4096 ^ 4096 | 1 | 8 | 32 | 64)
