@@ -222,7 +222,11 @@ impl BlurPlan {
             check_flags_fit(&args.choices, chosen.style.unwrap_or(StyleName::Veil))?;
         }
         let looking = if from.is_some() { Looking::nowhere() } else { chosen.looking(env)? };
-        let recipe = Recipe::new(&chosen, &looking)?;
+        let mut recipe = Recipe::new(&chosen, &looking)?;
+        if args.start.is_some() || args.end.is_some() {
+            let all = format!("{} {:?} {:?}", recipe.fingerprint, args.start, args.end);
+            recipe.fingerprint = hex(&Sha256::digest(all));
+        }
         let destination = destination(&args.output, &inputs, from.is_some())?;
         if let Some(Input::Folder(photos)) = from.as_ref().and_then(|f| f.originals.as_ref()) {
             check_roots(&args.output, &[Input::Folder(photos.clone())])?;

@@ -50,10 +50,15 @@ impl Level {
         }
     }
 
-    fn video_search(self, turned: bool) -> SearchSettings {
+    fn video_search(self, turned: bool, close: bool) -> SearchSettings {
         let photo = self.search();
         let convincing = if turned { photo.convincing } else { f32::NEG_INFINITY };
-        SearchSettings { least: photo.least - WEAKER, convincing, ..photo }
+        SearchSettings {
+            least: photo.least - WEAKER,
+            convincing,
+            tile: photo.tile.filter(|_| close),
+            ..photo
+        }
     }
 }
 
@@ -84,18 +89,19 @@ impl FrameSearch {
         self.strong
     }
 
-    /// The faces of a frame, those that are too weak to start a track included, in pixels of `look`.
+    /// The faces of a frame, those that are too weak to start a track included, in pixels of `look`; `close` looks for
+    /// small ones in tiles as well.
     ///
     /// # Errors
     /// [`Error`] if the frame could not be searched: it must not be published.
-    pub fn faces(&mut self, look: Look) -> Result<Vec<Face>, Error> {
+    pub fn faces(&mut self, look: Look, close: bool) -> Result<Vec<Face>, Error> {
         let turned = self.searches.is_multiple_of(TURNED_EVERY);
         self.searches = self.searches.wrapping_add(1);
         let (width, height) = (look.width, look.height);
         let raster = Raster::new(width, height, Color::Rgb, Samples::U8(look.rgb));
         let raster = raster.map_err(|e| Error::PictureType(e.to_string()))?;
         match &mut self.finder {
-            Finder::Level(search) => search.set(self.level.video_search(turned)),
+            Finder::Level(search) => search.set(self.level.video_search(turned, close)),
             Finder::One(search) => search.set_turned(turned),
         }
         Ok(self.finder.faces(&raster)?)

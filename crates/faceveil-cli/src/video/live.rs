@@ -318,7 +318,8 @@ impl Stream<'_> {
         let grey: Vec<u8> = picture.rgb.as_chunks::<3>().0.iter().map(|p| p[1]).collect();
         let thumb =
             Luma::shrunk(&grey, (picture.width, picture.height), picture.width as usize, 0, THUMB_SIDE);
-        let faces = enlarged(self.search.faces(picture)?, enlarge).into_iter().map(Into::into).collect();
+        let faces =
+            enlarged(self.search.faces(picture, false)?, enlarge).into_iter().map(Into::into).collect();
         scene.waiting.push_back(frame);
         Ok(scene.tracker.push(FrameFaces { faces, thumb: thumb.as_ref().map(Thumb::of), cut: false }))
     }

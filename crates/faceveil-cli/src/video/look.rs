@@ -166,7 +166,7 @@ impl<'a> Looker<'a> {
             self.searches = self.searches.wrapping_add(1);
             let factor = factor(&layout, if close { pace.close_pixels } else { pace.pixels });
             let size = (layout.width, layout.height);
-            look(&frame.samples, &layout, factor).map(|l| self.searchers.search(l, size))
+            look(&frame.samples, &layout, factor).map(|l| self.searchers.search(l, size, close))
         });
         let faces = faces.map(|f| f.context("a frame has too few samples")).transpose()?;
         self.seen.push_back(Seen { luma, faces, glimpsed });
@@ -234,8 +234,38 @@ fn small(samples: &Samples, layout: &YuvLayout) -> Option<Luma> {
     }
 }
 
-/// The smallest whole factor that shrinks a frame to about `pixels`: up to a fifth more is better than half as many.
+/// The largest whole factor that leaves a frame about `pixels`, a fifth fewer at most.
 fn factor(layout: &YuvLayout, pixels: u32) -> u32 {
     let all = f64::from(layout.width) * f64::from(layout.height);
-    (all / (f64::from(pixels.max(1)) * 1.2)).sqrt().ceil().max(1.0) as u32
+    (all / (f64::from(pixels.max(1)) * 0.8)).sqrt().max(1.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faceveil::Level;
+
+    #[test]
+    fn frames_that_wait_are_bounded_by_memory() {
+        let tracks = TrackSettings::offline(0.5);
+        for level in Level::ALL {
+            let full = Looks::new(YuvLayout::yuv420(1920, 1080), level.pace(), tracks);
+            assert_eq!((full.tracks.delay, full.pace.every), (tracks.delay, level.pace().every), "{level}");
+            let huge = YuvLayout { depth: 10, ..YuvLayout::yuv420(8192, 8192) };
+            let huge = Looks::new(huge, level.pace(), tracks);
+            assert!((2..=8).contains(&(huge.tracks.delay + huge.pace.every)), "{level}: {huge:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_about_as_large_as_asked_for() {
+        for (width, height, pixels, want) in [
+            (1920, 1080, 500_000, 2),
+            (1280, 720, 500_000, 1),
+            (640, 360, 500_000, 1),
+            (3840, 2160, 2_100_000, 2),
+        ] {
+            assert_eq!(factor(&YuvLayout::yuv420(width, height), pixels), want, "{width}×{height}");
+        }
+    }
 }

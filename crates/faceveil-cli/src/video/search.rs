@@ -13,6 +13,7 @@ struct Order {
     look: Look,
     /// The frame's sides by those of the picture.
     enlarge: (f32, f32),
+    close: bool,
     faces: Sender<Result<Vec<Face>, Error>>,
 }
 
@@ -42,8 +43,9 @@ impl Searchers {
                 let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 while let Ok(order) = next() {
                     let found = match &mut search {
-                        Some(search) => search.faces(order.look),
-                        None => FrameSearch::new(settings).and_then(|s| search.insert(s).faces(order.look)),
+                        Some(search) => search.faces(order.look, order.close),
+                        None => FrameSearch::new(settings)
+                            .and_then(|s| search.insert(s).faces(order.look, order.close)),
                     };
                     let found = found.map(|faces| enlarged(faces, order.enlarge));
                     // Who does not wait for it any more has met an error elsewhere.
@@ -54,12 +56,13 @@ impl Searchers {
         Self { orders }
     }
 
-    /// Has a picture of a frame of `size` searched; its faces come back in pixels of the frame.
-    pub(super) fn search(&self, look: Look, size: (u32, u32)) -> Promise {
+    /// Has a picture of a frame of `size` searched, from close for small faces; its faces come back in pixels of the
+    /// frame.
+    pub(super) fn search(&self, look: Look, size: (u32, u32), close: bool) -> Promise {
         let enlarge = enlargement(&look, size);
         let (faces, promise) = channel();
         // Without threads the promise is broken, which is an error.
-        let _ = self.orders.send(Order { look, enlarge, faces });
+        let _ = self.orders.send(Order { look, enlarge, close, faces });
         promise
     }
 }

@@ -35,8 +35,10 @@ fn videos_that_are_cut_short_are_refused_unless_they_are_to_be_kept() {
     make(&b, "-i in/plain.mp4 -c copy in/plain.mkv");
     for name in ["front.mp4", "plain.mp4", "plain.mkv"] {
         let bytes = b.read(format!("in/{name}"));
-        let short = b.put(name, &bytes[..bytes.len() * 6 / 10]);
-        b.run([&"blur".into(), short.as_os_str(), "-o".as_ref(), "out.mp4".as_ref()]).exits(1);
+        b.put(name, &bytes[..bytes.len() * 6 / 10]);
+        // Without its end an MP4 may have no index.
+        let words = if name == "plain.mp4" { "FFmpeg cannot read it" } else { "--damaged keep" };
+        b.run(["blur", name, "-o", "out.mp4"]).exits(1).says(words);
         leaves_nothing(&b);
     }
     let kept = b.run(["blur", "plain.mkv", "-o", "kept.mp4", "--damaged", "keep", "--json"]).exits(0);

@@ -203,7 +203,7 @@ impl Encoder {
         command.args(options.codec.options(options, &probe.video.colours, probe.video.interlaced));
         if let Some(ticks) = frame_ticks(probe).filter(|_| tools.sets_durations()) {
             // It is that of the last frame that counts; the pipe cannot tell it.
-            command.args(["-bsf:v", &format!("setts=duration={ticks}")]);
+            command.args(["-bsf:v", &format!("setts=pts=PTS:dts=DTS:duration={ticks}")]);
         }
         colour_options(&mut command, &probe.video.colours);
         bare(&mut command);

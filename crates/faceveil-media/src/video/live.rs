@@ -79,13 +79,13 @@ impl LiveDecoder {
         max_pixels: u64,
     ) -> Result<Self, VideoError> {
         let mut command = tools.ffmpeg();
-        command.args(["-max_pixels", &max_pixels.to_string(), "-fflags", "nobuffer", "-flags", "low_delay"]);
+        command.args(["-max_pixels", &max_pixels.to_string(), "-flags", "low_delay"]);
         command.stdin(Stdio::null());
         let wanted = rate.map(|rate| rate.to_string());
         let rated = wanted.iter().flat_map(|rate| ["-framerate", rate]);
         match source {
             LiveSource::Camera(path) => {
-                command.args(["-f", "v4l2"]).args(rated).arg("-i").arg(path);
+                command.args(["-fflags", "nobuffer", "-f", "v4l2"]).args(rated).arg("-i").arg(path);
             }
             LiveSource::Url(url) => {
                 let protocols = LiveSource::protocols(url);
