@@ -189,6 +189,27 @@ def sidecars():
     yield "other.json", '{"faceveil_sidecar": 2}\n'
 
 
+def albums():
+    frames = [picture("RGB"), picture("RGB").rotate(180), picture("L").convert("RGB")]
+    more = {"save_all": True, "append_images": frames[1:]}
+    yield "moving.gif", saved(frames[0], "GIF", duration=[40, 90, 120], loop=3, disposal=2, comment=WORDS, **more)
+    yield "moving.png", saved(frames[0], "PNG", duration=[40, 90, 120], loop=3, default_image=False, **more)
+    yield "default.png", saved(frames[0], "PNG", duration=50, default_image=True, **more)
+    yield "moving.webp", saved(frames[0], "WEBP", duration=50, loop=2, lossless=True, exif=WORDS, **more)
+    yield "lossy.webp", saved(frames[0], "WEBP", duration=50, quality=30, **more)
+    for name, compression in [("raw", None), ("lzw", "tiff_lzw"), ("deflate", "tiff_adobe_deflate"),
+                              ("packbits", "packbits")]:
+        yield f"pages-{name}.tif", saved(frames[0], "TIFF", compression=compression, description="x", **more)
+    yield "palette.tif", saved(picture("P"), "TIFF")
+    yield "bits.tif", saved(picture("1"), "TIFF")
+    yield "deep.tif", saved(Image.new("I;16", (24, 18), 777), "TIFF")
+    yield "rgba.tif", saved(picture("RGBA"), "TIFF", compression="tiff_lzw")
+    yield "rgb.bmp", saved(picture("RGB"), "BMP")
+    yield "palette.bmp", saved(picture("P"), "BMP")
+    yield "rgba.bmp", saved(picture("RGBA"), "BMP")
+    yield "still.gif", saved(picture("P"), "GIF")
+
+
 ANNOTATIONS = {
     "fddb.txt": "2002/08/11/big/img_591\n1\n123.5833 85.5495 1.265839 269.6934 161.7812  1\n"
                 "a/b\n2\n40 20 1.5707963 100 100 1\n44.5 27 -0.5 184 129 1\n",
@@ -197,6 +218,37 @@ ANNOTATIONS = {
     "voc.xml": "<annotation>\n <object><name>f</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>5</xmax>"
                "<ymax>8.5</ymax></bndbox></object>\n</annotation>\nrest",
     "yolo.txt": "0 0.5 0.25 0.5 0.1\n1 0.1 0.1 0.2 0.2\n",
+    "coco.json": (
+        '{"images":[{"id":7,"file_name":"a.jpg","width":9,"height":8},{"id":2,"file_name":"b.jpg"}],\n'
+        '"annotations":[{"id":1,"image_id":7,"category_id":3,"bbox":[1,2,3.5,4]}],\n'
+        '"categories":[{"id":3,"name":"face"},{"id":4,"name":"person"}]}\n'
+    ),
+    "celeba-boxes.txt": (
+        '2\n'
+        'image_id x_1 y_1 width height\n'
+        '000001.jpg    95  71 226 313\n'
+        '000002.jpg    72  94 221 306\n'
+    ),
+    "celeba-landmarks.txt": (
+        '1\n'
+        'lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y\n'
+        '000001.jpg 69 109 106 113 77 142 73 152 108 154\n'
+    ),
+    "vggface2.csv": (
+        'NAME_ID,X,Y,W,H\n'
+        '"n000002/0001_01",161,140,224,324\n'
+        '"n000002/0002_01",20,32.5,79,109\n'
+    ),
+    "data.yaml": (
+        'path: set\n'
+        'train: ../train/images\n'
+        'val: [\'valid/images\', "more/images"]\n'
+        'test:\n'
+        '- test/images\n'
+        'nc: 1\n'
+        "names: ['face']\n"
+    ),
+    "points.csv": ",0,1\nAnn_Bee_01.jpg," + ",".join(f"{30 + i * 37 % 60}.0" for i in range(136)) + "\n",
 }
 
 
@@ -275,6 +327,7 @@ def write(target, files):
 
 if __name__ == "__main__":
     write("photo", photos())
+    write("album", albums())
     write("onnx", networks())
     write("config", CONFIG.items())
     write("journal", journals())

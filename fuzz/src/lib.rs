@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets. Each takes any bytes and panics only where a promise is broken. The
 //! harnesses in `fuzz_targets/` hand them to libFuzzer, `tests/regression.rs` runs them on stable.
 
+mod album;
 mod keep;
 mod network;
 mod photo;
@@ -9,8 +10,12 @@ mod program;
 mod strip;
 mod video;
 
-use faceveil_data::truth::{fddb, voc, wider, yolo};
+use faceveil_data::import::yolo_image_folders;
+use faceveil_data::truth::{
+    celeba_face, celeba_head, celeba_row, coco, face_of_68, fddb, row_of_68, vggface2_row, voc, wider, yolo,
+};
 
+pub use album::album;
 pub use keep::{keep, kept};
 pub use network::{model, onnx};
 pub use photo::{decode, inspect};
@@ -30,10 +35,12 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 16] = [
+    Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
+    Target { name: "heif", seeds: "heif", run: inspect },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
@@ -55,6 +62,16 @@ pub fn annotations(bytes: &[u8]) {
     faces.extend(fddb(text).unwrap_or_default().into_values().flatten());
     faces.extend(wider(text).unwrap_or_default().into_values().flatten());
     faces.extend(yolo(text).unwrap_or_default().iter().map(|b| b.face(u32::MAX, 1)));
+    faces.extend(coco(text, &[]).unwrap_or_default().into_iter().flat_map(|picture| picture.faces));
+    faces.extend(text.lines().filter_map(|row| Some(vggface2_row(row, 1).ok()?.1)));
+    faces.extend(text.lines().filter_map(|row| Some(face_of_68(&row_of_68(row, 1).ok()?.1))));
+    let _ = yolo_image_folders(text);
+    if let [first, second, rows @ ..] = &text.lines().collect::<Vec<_>>()[..]
+        && let Ok(head) = celeba_head(first, second)
+    {
+        let of = |row: &&str| celeba_face(&celeba_row(row, &head, 1).ok()?.1, 1).ok();
+        faces.extend(rows.iter().filter_map(of));
+    }
     for face in faces {
         assert!(face.corners().iter().all(|v| v.is_finite()), "{face:?}");
         assert!(face.side() >= 0.0 && face.side() <= face.side_long(), "{face:?}");

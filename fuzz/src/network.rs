@@ -6,18 +6,18 @@ use faceveil_infer::detectors::{ModelOptions, OnnxDetector};
 use faceveil_infer::engine::EngineChoice;
 use faceveil_infer::heads::ModelKind;
 use faceveil_infer::kernels::Isa;
-use faceveil_infer::network::{Input, Memory, Network};
+use faceveil_infer::network::{ColorOrder, InputRow, Memory, Network};
 use faceveil_infer::onnx::Graph;
 
 /// A network that is imported can be run on pictures of any size that its caller may choose.
 pub fn onnx(bytes: &[u8]) {
     let Ok(graph) = Graph::parse(bytes) else { return };
-    let Ok(network) = Network::from_onnx(bytes, 3, Isa::detect()) else { return };
+    let Ok(network) = Network::from_onnx(bytes, ColorOrder::Rgb, Isa::detect()) else { return };
     let mut memory = Memory::default();
     for (height, width) in [(32, 64), (64, 32)] {
-        network.run(&mut memory, height, width, |to| match to {
-            Input::Float(to) => to.fill(1.0),
-            Input::Int8(to) => to.fill(1),
+        network.run(&mut memory, height, width, |_, to| match to {
+            InputRow::Float(to) => to.fill(1.0),
+            InputRow::Int8(to) => to.fill(1),
         });
         for name in &graph.outputs {
             let output = network.output(&memory, name);

@@ -20,6 +20,9 @@ pub fn planted(file: &[u8], format: Format, parts: &[Part], kind: usize, place: 
         Format::Jpeg => (jpeg(file, parts, kind, place), kind == 1),
         Format::Png => (png(file, parts, kind, place), kind == 1),
         Format::WebP => (webp(file, parts, kind, place), kind == 1),
+        Format::Gif => (gif(file, parts, kind, place), false),
+        // Their places are numbers all over the file: what is inserted would tear it apart.
+        Format::Bmp | Format::Tiff | Format::Heic | Format::Avif => ([file, SECRET].concat(), false),
     }
 }
 
@@ -86,6 +89,22 @@ fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { c >> 1 ^ 0xEDB8_8320 } else { c >> 1 })
     })
+}
+
+fn gif(file: &[u8], parts: &[Part], kind: usize, place: usize) -> Vec<u8> {
+    let head: &[u8] = match kind % 3 {
+        0 => b"\x21\xfe",
+        1 => b"\x21\xff\x0bXMP DataXMP",
+        _ => b"\x21\xff\x0bICCRGBG1013",
+    };
+    let block = [head, &[SECRET.len() as u8], SECRET, b"\0"].concat();
+    let end = parts.iter().position(|p| p.name == "end").unwrap_or(1);
+    // Behind the palette, and not between a control block and its picture.
+    let free =
+        |&n: &usize| parts[n].name != "control" && parts.get(n + 1).is_none_or(|p| p.name != "palette");
+    let places: Vec<usize> = (0..end).filter(free).collect();
+    let part = &parts[places[place % places.len().max(1)]];
+    insert(file, part.offset + part.length, &block)
 }
 
 fn webp(file: &[u8], parts: &[Part], kind: usize, place: usize) -> Vec<u8> {

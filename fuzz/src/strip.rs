@@ -76,6 +76,22 @@ fn check_part(format: Format, part: &Part, file: &[u8], keep: bool) {
         (Format::WebP, "RIFF") => 4,
         (Format::WebP, "VP8X") => 10,
         (Format::WebP, "ICCP" | "VP8L") => ANY,
+        (Format::Bmp, "header") => 14,
+        (Format::Bmp, "info") => 124,
+        (Format::Bmp, "pixels" | "profile") => ANY,
+        (Format::Gif, "header") => 7,
+        (Format::Gif, "control" | "end") => 7,
+        (Format::Gif, "palette") => 6,
+        (Format::Gif, "image" | "profile") => ANY,
+        (Format::Tiff, "header" | "IFD" | "next" | "padding") => 7,
+        (Format::Tiff, "strip" | "ICCProfile" | "StripOffsets" | "StripByteCounts") => ANY,
+        (
+            Format::Tiff,
+            "ImageWidth" | "ImageLength" | "BitsPerSample" | "Compression" | "Photometric"
+            | "SamplesPerPixel" | "RowsPerStrip" | "XResolution" | "YResolution" | "ResolutionUnit"
+            | "Predictor" | "SampleFormat" | "ExtraSamples",
+        ) => 12,
+        (Format::Tiff, "Make" | "Model" | "DateTime") if keep => 65,
         (Format::Jpeg, "APP1") | (Format::Png, "eXIf") | (Format::WebP, "EXIF") if keep => {
             check_exif(part.data(file));
             ANY

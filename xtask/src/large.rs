@@ -1,5 +1,5 @@
-//! Photos of 12 megapixels with small faces of known place: faces of the report part, shrunk to 16 to 40 pixels,
-//! on backgrounds without faces.
+//! Photos of 12 megapixels with small faces of known place: fddb's faces of one part of the split, shrunk to 16 to 40
+//! pixels, on that part's backgrounds without faces.
 
 use std::path::Path;
 
@@ -25,10 +25,10 @@ const RASTER: usize = 400;
 ///
 /// # Errors
 /// If the public pictures are not there.
-pub fn write_large(shared: &Path, to: &Path) -> Result<Vec<Item>> {
+pub fn write_large(shared: &Path, part: Part, to: &Path) -> Result<Vec<Item>> {
     std::fs::create_dir_all(to)?;
-    let backgrounds = dataset::load(shared, Set::Negatives, Part::Report)?;
-    let mut faces = dataset::load(shared, Set::Fddb, Part::Report)?.into_iter().cycle();
+    let backgrounds = dataset::load(shared, Set::Negatives, part)?;
+    let mut faces = dataset::load(shared, Set::Fddb, part)?.into_iter().cycle();
     let mut backgrounds = backgrounds.iter().cycle();
     let mut random = Random(7);
     let mut all = Vec::new();

@@ -1,7 +1,8 @@
-//! Chores of the project: `cargo xtask test`, `deny`, and the figures: `tune`, `trial`, `proof`.
+//! Chores of the project: `cargo xtask test`, `cross`, `deny`, and the figures: `tune`, `trial`, `proof`.
 #![forbid(unsafe_code)]
 
 mod clips;
+mod cross;
 mod deny;
 mod ffmpeg;
 mod film;
@@ -40,6 +41,12 @@ enum Chore {
     Test,
     /// Check licences, sources and banned crates.
     Deny,
+    /// Test the kernels for 64-bit ARM in an emulator.
+    Cross {
+        /// Only name the Debian packages that this needs and that are not there.
+        #[arg(long)]
+        missing: bool,
+    },
     /// Try settings on the tune part of the public pictures, by box coverage.
     Tune {
         /// Quarters of a turn before the detectors look.
@@ -75,6 +82,11 @@ fn main() -> anyhow::Result<()> {
     match chores.chore {
         Chore::Test => test::run(root, &shared),
         Chore::Deny => deny::run(root),
+        Chore::Cross { missing: true } => {
+            println!("{}", cross::missing().join(" "));
+            Ok(())
+        }
+        Chore::Cross { missing: false } => cross::run(root),
         Chore::Tune { turn, dump, float } => {
             let precision = if float { Precision::Float } else { Precision::Int8 };
             tune::run(&shared, turn, precision, dump.as_deref())

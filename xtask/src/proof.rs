@@ -48,7 +48,7 @@ pub struct Proof {
 /// If a program fails or the public pictures are not there.
 pub fn run(root: &Path, shared: &Path, proof: &Proof) -> Result<()> {
     let python = environment(root)?;
-    let program = test::program(root)?;
+    let program = test::program(root, "release")?;
     let work = root.join(&proof.work);
     let deface = python.with_file_name("deface");
     if proof.only_timing {
@@ -65,7 +65,7 @@ pub fn run(root: &Path, shared: &Path, proof: &Proof) -> Result<()> {
         rows.extend(programs.all(set.name(), Some(set), &items, &folder, proof)?);
     }
     let folder = work.join("large");
-    let items = write_large(shared, &folder.join("orig"))?;
+    let items = write_large(shared, Part::Report, &folder.join("orig"))?;
     rows.extend(programs.all("12 MP, faces of 16 to 40 px", None, &items, &folder, proof)?);
     let turned = turned_rows(&program, shared, &work, proof)?;
     let timing = if proof.no_timing { Value::Null } else { timing(&program, &deface, &work, proof)? };

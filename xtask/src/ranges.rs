@@ -9,7 +9,7 @@ use faceveil_data::dataset;
 use faceveil_data::split::{Part, Set};
 use faceveil_infer::detectors::observe;
 use faceveil_infer::kernels::Isa;
-use faceveil_infer::network::Observer;
+use faceveil_infer::network::{ColorOrder, Observer};
 use faceveil_infer::view::{Backdrop, RgbImage};
 use faceveil_infer::weights::{CENTERFACE, ModelInfo, YUNET};
 use sha2::{Digest, Sha256};
@@ -33,7 +33,7 @@ pub fn run(root: &Path, shared: &Path, share: f32) -> Result<()> {
         }
     }
     let digest: String = names.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
-    for (model, order) in [(YUNET, [2, 1, 0]), (CENTERFACE, [0, 1, 2])] {
+    for (model, order) in [(YUNET, ColorOrder::Bgr), (CENTERFACE, ColorOrder::Rgb)] {
         write(root, &model, order, &views, share, &digest)?;
     }
     Ok(())
@@ -51,14 +51,14 @@ fn look(path: &Path) -> Result<Vec<RgbImage>> {
 fn write(
     root: &Path,
     model: &ModelInfo,
-    order: [usize; 3],
+    order: ColorOrder,
     views: &[RgbImage],
     share: f32,
     digest: &str,
 ) -> Result<()> {
-    let mut observer = Observer::from_onnx(model.bytes, 3, Isa::detect())?;
+    let mut observer = Observer::from_onnx(model.bytes, order, Isa::detect())?;
     for view in views {
-        observe(&mut observer, view.view(), order)?;
+        observe(&mut observer, view.view())?;
     }
     let text = format!(
         "# Ranges of the values of {} (network SHA-256 {}),\n# measured by `cargo xtask ranges --share {share}` on {} views of the tune part of the public pictures\n# (SHA-256 of their names begins with {digest}).\n{}",

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::ffmpeg;
 use crate::python::{call, environment};
-use crate::smoke;
+use crate::{cross, smoke};
 
 /// Runs all tests; what cannot run here is said before and after.
 ///
@@ -32,19 +32,31 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
             shared.join("faces").display()
         ));
     }
+    // On such a processor the ordinary tests run them.
+    let emulate = cfg!(not(target_arch = "aarch64"));
+    let missing = if emulate { cross::missing() } else { Vec::new() };
+    if !missing.is_empty() {
+        skipped.push(format!("the kernels for 64-bit ARM: {}", cross::advice(&missing)));
+    }
     say(&skipped);
     let mut tests = Command::new(env!("CARGO"));
     tests.current_dir(root).args(["test", "--workspace", "--all-features"]);
     if let Some(python) = python {
-        tests.env("FACEVEIL_PYTHON", python);
+        // The programs of libheif lie beside it, if nowhere else.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).chain(python.parent().map(Path::to_owned));
+        tests.env("PATH", std::env::join_paths(folders)?).env("FACEVEIL_PYTHON", python);
     }
     if pictures {
         tests.env("FACEVEIL_SHARED", shared.canonicalize()?);
     }
     call(&mut tests)?;
     call(Command::new(env!("CARGO")).current_dir(root).args(["test", "--manifest-path", "fuzz/Cargo.toml"]))?;
+    if emulate && missing.is_empty() {
+        cross::run(root)?;
+    }
     if pictures {
-        smoke::run(&program(root)?, shared)?;
+        smoke::run(&program(root, "xtask")?, shared)?;
     }
     say(&skipped);
     println!("all tests passed, {} group(s) skipped", skipped.len());
@@ -57,15 +69,16 @@ fn say(skipped: &[String]) {
     }
 }
 
-/// Builds the program with this profile and says where it lies: next to this one.
+/// Builds the program with `profile` and says where it lies: in a folder beside this one's.
 ///
 /// # Errors
 /// If it cannot be built.
-pub fn program(root: &Path) -> Result<std::path::PathBuf> {
-    let profile = ["build", "--profile", "xtask", "--package", "faceveil-cli"];
-    call(Command::new(env!("CARGO")).current_dir(root).args(profile))?;
-    let program =
-        std::env::current_exe()?.parent().context("this program lies in a folder")?.join("faceveil");
+pub fn program(root: &Path, profile: &str) -> Result<std::path::PathBuf> {
+    let arguments = ["build", "--profile", profile, "--package", "faceveil-cli"];
+    call(Command::new(env!("CARGO")).current_dir(root).args(arguments))?;
+    let built = std::env::current_exe()?;
+    let folder = built.ancestors().nth(2).context("this program lies in a profile's folder")?;
+    let program = folder.join(profile).join("faceveil");
     if !program.is_file() {
         bail!("{} was not built; run through `cargo xtask`", program.display());
     }

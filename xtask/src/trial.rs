@@ -1,9 +1,10 @@
 //! One operating point on the `tune` part, judged like a finished picture: search, redact, encode, then the
 //! measures of `faceveil-eval`. What [`crate::tune`] estimates from boxes, this measures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -13,9 +14,11 @@ use faceveil_core::redact::{SeededNoise, redact};
 use faceveil_data::dataset::{self, Item};
 use faceveil_data::split::{Part, Set};
 use faceveil_eval::{PictureVerdict, Summary, judge_pair};
-use faceveil_infer::search::{Search, SearchSettings};
+use faceveil_infer::search::{Looks, Search, SearchSettings};
 use faceveil_infer::view::{Backdrop, RgbImage};
 use faceveil_media::{EncodeOptions, Limits};
+
+use crate::large::write_large;
 
 /// The point to try.
 #[derive(Args, Clone, Debug)]
@@ -44,6 +47,24 @@ pub struct Trial {
     /// Quarters that the pictures are turned by before anything else (annotations with them).
     #[arg(long, default_value_t = 0)]
     quarters: u32,
+    /// YuNet's scales at the whole picture.
+    #[arg(long, value_delimiter = ',')]
+    view_yunet: Option<Vec<f32>>,
+    /// CenterFace's scales at the whole picture.
+    #[arg(long, value_delimiter = ',')]
+    view_centerface: Option<Vec<f32>>,
+    /// YuNet's scales at the tiles.
+    #[arg(long, value_delimiter = ',')]
+    tile_yunet: Option<Vec<f32>>,
+    /// CenterFace's scales at the tiles.
+    #[arg(long, value_delimiter = ',')]
+    tile_centerface: Option<Vec<f32>>,
+    /// Weakest opinion of YuNet on a tile that has CenterFace look there.
+    #[arg(long)]
+    suspect: Option<f32>,
+    /// Also photos of 12 megapixels with small faces, written to this folder.
+    #[arg(long)]
+    large: Option<PathBuf>,
     /// Only these sets.
     #[arg(long, value_delimiter = ',', default_values_t = ["fddb".to_owned(), "masks_voc".to_owned(), "wider_yolo".to_owned(), "negatives".to_owned()])]
     sets: Vec<String>,
@@ -62,9 +83,18 @@ impl Trial {
             least: self.least.unwrap_or(own.least),
             convincing: self.convincing.unwrap_or(own.convincing),
             turned: self.turned.unwrap_or(own.turned),
+            suspect: self.suspect.unwrap_or(own.suspect),
+            view: looks(own.view, &self.view_yunet, &self.view_centerface),
+            tile: own.tile.map(|tile| looks(tile, &self.tile_yunet, &self.tile_centerface)),
             ..own
         }
     }
+}
+
+/// Scales live as long as the program.
+fn looks(own: Looks, yunet: &Option<Vec<f32>>, centerface: &Option<Vec<f32>>) -> Looks {
+    let scales = |own, given: &Option<Vec<f32>>| given.as_ref().map_or(own, |s| s.clone().leak() as &[f32]);
+    Looks { yunet: scales(own.yunet, yunet), centerface: scales(own.centerface, centerface) }
 }
 
 /// Judges the point on each set and prints a line a set.
@@ -73,25 +103,35 @@ pub fn run(shared: &Path, trial: &Trial) -> Result<()> {
     for set in Set::ALL.into_iter().filter(|s| trial.sets.iter().any(|n| n == s.name())) {
         let items: Vec<Item> =
             dataset::load(shared, set, Part::Tune)?.into_iter().step_by(trial.every).collect();
-        let summary = Summary::of(&verdicts(&items, trial)?);
-        let faces = &summary.at_least_16_px;
-        let rate = |r: &Option<faceveil_eval::Rate>| {
-            r.as_ref().map_or("-".to_owned(), |r| format!("{:.2} % ({}/{})", 100.0 * r.rate, r.hits, r.of))
-        };
-        println!(
-            "{:12} leak {:18} exposed {:18} other {:5.2} %  false {}",
-            set.name(),
-            rate(&faces.leak),
-            rate(&faces.exposed),
-            summary.outside.as_ref().map_or(f64::NAN, |o| 100.0 * o.changed_share),
-            rate(&summary.images_with_false_region),
-        );
+        print(set.name(), &items, trial)?;
+    }
+    if let Some(folder) = &trial.large {
+        print("12 MP", &write_large(shared, Part::Tune, folder)?, trial)?;
     }
     Ok(())
 }
 
-fn verdicts(items: &[Item], trial: &Trial) -> Result<Vec<PictureVerdict>> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+fn print(name: &str, items: &[Item], trial: &Trial) -> Result<()> {
+    let (verdicts, searching) = verdicts(items, trial)?;
+    let summary = Summary::of(&verdicts);
+    let faces = &summary.at_least_16_px;
+    let rate = |r: &Option<faceveil_eval::Rate>| {
+        r.as_ref().map_or("-".to_owned(), |r| format!("{:.2} % ({}/{})", 100.0 * r.rate, r.hits, r.of))
+    };
+    println!(
+        "{name:12} leak {:18} exposed {:18} other {:5.2} %  false {:18} search {:.1} ms a picture",
+        rate(&faces.leak),
+        rate(&faces.exposed),
+        summary.outside.as_ref().map_or(f64::NAN, |o| 100.0 * o.changed_share),
+        rate(&summary.images_with_false_region),
+        searching.as_secs_f64() * 1e3 / items.len() as f64,
+    );
+    Ok(())
+}
+
+/// With the processor time that the searches took in all.
+fn verdicts(items: &[Item], trial: &Trial) -> Result<(Vec<PictureVerdict>, Duration)> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new((Vec::new(), Duration::ZERO)));
     let jobs = std::thread::available_parallelism()?.get();
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
@@ -100,9 +140,11 @@ fn verdicts(items: &[Item], trial: &Trial) -> Result<Vec<PictureVerdict>> {
             let policy =
                 Policy::new(Outline::Ellipse, trial.margin.unwrap_or(trial.level.margin()), feather)?;
             while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let verdict = judge(item, trial.quarters, &mut search, &policy)
+                let (verdict, searching) = judge(item, trial.quarters, &mut search, &policy)
                     .with_context(|| item.image_path.display().to_string())?;
-                done.lock().expect("no worker panics").push(verdict);
+                let mut done = done.lock().expect("no worker panics");
+                done.0.push(verdict);
+                done.1 += searching;
             }
             Ok(())
         };
@@ -112,7 +154,12 @@ fn verdicts(items: &[Item], trial: &Trial) -> Result<Vec<PictureVerdict>> {
     Ok(done.into_inner().expect("no worker panics"))
 }
 
-fn judge(item: &Item, quarters: u32, search: &mut Search, policy: &Policy) -> Result<PictureVerdict> {
+fn judge(
+    item: &Item,
+    quarters: u32,
+    search: &mut Search,
+    policy: &Policy,
+) -> Result<(PictureVerdict, Duration)> {
     let mut photo = faceveil_media::decode(&std::fs::read(&item.image_path)?, &Limits::default())?;
     let (width, height) = (photo.raster.width(), photo.raster.height());
     let truth = item.faces(width, height).unwrap_or_default();
@@ -125,8 +172,16 @@ fn judge(item: &Item, quarters: u32, search: &mut Search, policy: &Policy) -> Re
         bottom: photo.raster.height() as i32,
     };
     let original = RgbImage::crop(&photo.raster, whole, Backdrop::None);
+    let started = processor_time();
     let faces = search.faces(&photo.raster)?;
+    let searching = processor_time() - started;
     redact(&mut photo.raster, &policy.regions(&faces), &Style::Veil, &mut SeededNoise::new(width.into()))?;
     let output = faceveil_media::encode(&photo, &EncodeOptions::default())?;
-    Ok(judge_pair(original.view(), &output, &truth)?)
+    Ok((judge_pair(original.view(), &output, &truth)?, searching))
+}
+
+/// Of this thread: other work on the machine counts little.
+fn processor_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }

@@ -54,7 +54,7 @@ pub struct VideoProof {
 pub fn run(root: &Path, shared: &Path, chosen: &VideoProof) -> Result<()> {
     let work = root.join(&chosen.work);
     let deface = environment(root)?.with_file_name("deface");
-    let program = chosen.program.clone().map_or_else(|| test::program(root), Ok)?;
+    let program = chosen.program.clone().map_or_else(|| test::program(root, "release"), Ok)?;
     let clips = clips(shared, chosen, &work.join("clips"))?;
     let mut rows = Vec::new();
     for (who, place, arguments) in PEERS {

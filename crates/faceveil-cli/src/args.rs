@@ -97,8 +97,8 @@ pub struct BlurArgs {
     /// File or folder to write to, or - for standard output
     ///
     /// A folder if it ends in /, exists as one, or if there are several inputs or folders; names and
-    /// folder structure are kept. The ending of a file (jpg, jpeg, png, webp; mp4, m4v, mov, mkv, webm, ts)
-    /// chooses its format. In a folder, a video in another container becomes Matroska (mkv).
+    /// folder structure are kept. The ending of a file (jpg, png, webp, bmp, tif, gif, heic, avif; mp4, m4v, mov, mkv,
+    /// webm, ts) chooses its format. In a folder, a video in another container becomes Matroska (mkv).
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// What may also stand in the environment and the configuration file.
@@ -116,6 +116,12 @@ pub struct BlurArgs {
     /// Note each finished file here, and skip what an earlier run has noted
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Say at the end how long each step took, all photos together
+    ///
+    /// With several --jobs the steps of different photos overlap, so that they add up to more than the whole
+    /// took. --json has the times of each photo.
+    #[arg(long)]
+    pub timings: bool,
     /// Write a contact sheet of all that was hidden, as it is in the outputs, weakest first
     ///
     /// The ending (png, jpg, jpeg, webp) chooses its format. More than fit go to FILE-2, FILE-3 and so on.

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use faceveil::Anonymizer;
 use faceveil_media::video::Container;
-use faceveil_media::{EncodeOptions, Format, Photo, decode, encode_photo, files};
+use faceveil_media::{Album, EncodeOptions, Format, Photo, decode_album, encode_album, files};
 
 use crate::batch;
 use crate::choices::OnNoFace;
@@ -18,6 +18,7 @@ use crate::jobs::{Job, Jobs};
 use crate::journal::{Entry, Journal, Known, Stamp};
 use crate::marks::Marks;
 use crate::outcome::{FileReport, Status};
+use crate::pages;
 use crate::plan::BlurPlan;
 use crate::preview::Preview;
 use crate::report::Reporter;
@@ -41,6 +42,9 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
     let work = Work { plan, journal, preview, spare: Mutex::new(first), videos: Videos::default() };
     let jobs = Jobs::new(plan)?;
     let mut reporter = Reporter::new(plan.manner, plan.on_no_face);
+    if plan.timings {
+        reporter = reporter.with_times();
+    }
     let output_met = jobs.output_met();
     batch::run(
         jobs,
@@ -127,17 +131,20 @@ impl Work<'_> {
             return Ok(Status::Resumed);
         }
         let mut original = self.read(&task, report)?;
-        let marks = self.hide(anonymizer, &task, &mut original.photo, report)?;
-        if marks.is_empty() && self.plan.on_no_face == OnNoFace::Fail {
+        let marks = self.hide(anonymizer, &task, &mut original.album, report)?;
+        let found_none = marks.iter().all(Marks::is_empty);
+        if found_none && self.plan.on_no_face == OnNoFace::Fail {
             bail!("no face found");
         }
         if self.plan.dry_run {
             return Ok(Status::DryRun);
         }
-        let bytes = self.encode(&task, &original.photo, report)?;
+        let bytes = self.encode(&task, &original.album, report)?;
         self.write(&task, stamp, &original, &marks, &bytes, report)?;
-        self.show(&original.photo, &marks, report)?;
-        Ok(if marks.is_empty() && report.regions.is_empty() { Status::NoFace } else { Status::Ok })
+        for (photo, marks) in original.album.pages().iter().zip(&marks) {
+            self.show(photo, marks, report)?;
+        }
+        Ok(if found_none && report.regions.is_empty() { Status::NoFace } else { Status::Ok })
     }
 
     /// The whole way of a video.
@@ -148,6 +155,9 @@ impl Work<'_> {
         let Some(output) = report.output.clone() else {
             bail!("a video cannot go to standard output as a file")
         };
+        if self.plan.sidecar {
+            bail!("a video gets no sidecar yet; leave --sidecar out for it");
+        }
         let task = Task::new(self.plan, &job.found)?;
         let stamp = self.stamp(task.photo())?;
         if let Some(faces) = self.check_output(&task, stamp.as_ref(), &output)? {
@@ -259,12 +269,19 @@ impl Work<'_> {
         };
         report.ms.read = Some(elapsed_ms(start));
         let start = Instant::now();
-        let photo = decode(&bytes, &self.plan.limits).map_err(|e| task.placed(e))?;
+        let album = decode_album(&bytes, &self.plan.limits).map_err(|e| task.placed(e))?;
         report.ms.decode = Some(elapsed_ms(start));
+        let photo = album.first();
         report.size = Some([photo.raster.width(), photo.raster.height()]);
-        report.format = Some(self.format(task, &photo).name());
-        let original = Original::new(photo, &bytes, self.plan.sidecar || self.plan.from.is_some());
-        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, &original.photo))?;
+        report.pages = (!album.is_still()).then_some(album.pages().len());
+        report.format = Some(self.format(task, photo).name());
+        let recorded = self.plan.sidecar || self.plan.from.is_some();
+        ensure!(
+            !recorded || album.is_still(),
+            "sidecars cover single pictures, and this file has several pages or frames"
+        );
+        let original = Original::new(album, &bytes, recorded);
+        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, original.first()))?;
         Ok(original)
     }
 
@@ -278,39 +295,54 @@ impl Work<'_> {
         }
     }
 
-    /// Hides what is found or recorded, or only says what in a dry run.
+    /// Hides what is found or recorded on each page or frame, or only says what in a dry run.
     fn hide(
         &self,
         anonymizer: &mut Option<Anonymizer>,
         task: &Task<'_>,
-        photo: &mut Photo,
+        album: &mut Album,
         report: &mut FileReport,
+    ) -> anyhow::Result<Vec<Marks>> {
+        let start = Instant::now();
+        let found = album.pages().iter().map(|photo| self.find(anonymizer, task, photo));
+        let marks: Vec<Marks> = found.collect::<anyhow::Result<_>>()?;
+        report.ms.detect = task.sidecar().is_none().then(|| elapsed_ms(start));
+        let own: Vec<_> = marks.iter().map(Marks::hidden).collect();
+        report.faces = Some(marks.iter().map(|m| m.faces.len()).sum());
+        report.visible = marks.iter().zip(&own).map(|(m, hidden)| m.regions.len() - hidden.len()).sum();
+        report.regions = own.iter().flatten().map(|r| corners(&r.bounds())).collect();
+        if self.plan.dry_run {
+            return Ok(marks);
+        }
+        let start = Instant::now();
+        let settings = &task.recipe().settings;
+        let hidden = if album.motion().is_some() { pages::with_neighbours(&own) } else { own };
+        for (photo, hidden) in album.pages_mut().iter_mut().zip(&hidden) {
+            faceveil::hide(&mut photo.raster, hidden, &settings.style, settings.seed)?;
+            photo.mark_redacted(hidden);
+        }
+        report.ms.redact = Some(elapsed_ms(start));
+        Ok(marks)
+    }
+
+    /// What is found or recorded on one page or frame.
+    fn find(
+        &self,
+        anonymizer: &mut Option<Anonymizer>,
+        task: &Task<'_>,
+        photo: &Photo,
     ) -> anyhow::Result<Marks> {
         let size @ [width, height] = [photo.raster.width(), photo.raster.height()];
         let zones = zones::resolve(&self.plan.hide_zones, &self.plan.keep_zones, width, height)?;
-        let settings = &task.recipe().settings;
-        let start = Instant::now();
-        let marks = match task.sidecar() {
-            Some(sidecar) => sidecar.marks(&zones)?,
+        match task.sidecar() {
+            Some(sidecar) => sidecar.marks(&zones),
             None => {
                 let anonymizer = self.own(anonymizer)?;
                 let faces = anonymizer.detect(&photo.raster)?;
-                report.ms.detect = Some(elapsed_ms(start));
                 let regions = anonymizer.regions(&faces);
-                Marks::new(faces, regions, &zones, size, settings.feather)
+                Ok(Marks::new(faces, regions, &zones, size, task.recipe().settings.feather))
             }
-        };
-        let hidden = marks.hidden();
-        report.faces = Some(marks.faces.len());
-        report.visible = marks.regions.len() - hidden.len();
-        report.regions = hidden.iter().map(|r| corners(&r.bounds())).collect();
-        if !self.plan.dry_run {
-            let start = Instant::now();
-            faceveil::hide(&mut photo.raster, &hidden, &settings.style, settings.seed)?;
-            photo.mark_redacted(&hidden);
-            report.ms.redact = Some(elapsed_ms(start));
         }
-        Ok(marks)
     }
 
     fn own<'a>(&self, anonymizer: &'a mut Option<Anonymizer>) -> anyhow::Result<&'a mut Anonymizer> {
@@ -321,13 +353,13 @@ impl Work<'_> {
         anonymizer.as_mut().context("no models")
     }
 
-    fn encode(&self, task: &Task<'_>, photo: &Photo, report: &mut FileReport) -> anyhow::Result<Vec<u8>> {
+    fn encode(&self, task: &Task<'_>, album: &Album, report: &mut FileReport) -> anyhow::Result<Vec<u8>> {
         let start = Instant::now();
         let options = EncodeOptions {
-            format: Some(self.format(task, photo)),
+            format: Some(self.format(task, album.first())),
             keep_safe_metadata: task.recipe().keep_safe_metadata,
         };
-        let encoded = encode_photo(photo, &options)?;
+        let encoded = encode_album(album, &options)?;
         report.ms.encode = Some(elapsed_ms(start));
         report.jpeg = encoded.jpeg;
         Ok(encoded.bytes)
@@ -339,7 +371,7 @@ impl Work<'_> {
         task: &Task<'_>,
         stamp: Option<Stamp>,
         original: &Original,
-        marks: &Marks,
+        marks: &[Marks],
         bytes: &[u8],
         report: &mut FileReport,
     ) -> anyhow::Result<()> {
@@ -354,8 +386,8 @@ impl Work<'_> {
         }
         let record = self.plan.sidecar.then(|| {
             let sidecar = sidecar::path_of(output);
-            let format = self.format(task, &original.photo);
-            task.record(&sidecar, original, marks, format, bytes).map(|record| (sidecar, record))
+            let format = self.format(task, original.first());
+            task.record(&sidecar, original, &marks[0], format, bytes).map(|record| (sidecar, record))
         });
         // What cannot be recorded is not written either.
         let record = record.transpose().context("sidecar")?;

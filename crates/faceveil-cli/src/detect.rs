@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use faceveil::{Anonymizer, Face};
-use faceveil_media::{decode, files};
+use faceveil_media::{decode_album, files};
 
 use crate::batch;
 use crate::choices::OnNoFace;
@@ -50,18 +50,25 @@ fn detect(plan: &DetectPlan, anonymizer: &mut Anonymizer, found: &Found) -> anyh
         Kind::Stdin => source::read_stdin(&plan.limits)?,
         _ => files::read_photo(&found.input, &plan.limits)?,
     };
-    let photo = decode(&bytes, &plan.limits)?;
+    let album = decode_album(&bytes, &plan.limits)?;
     drop(bytes);
-    let faces = anonymizer.detect(&photo.raster)?;
-    report.size = Some([photo.raster.width(), photo.raster.height()]);
-    report.format = Some(photo.source.format().name());
-    report.faces = Some(faces.len());
-    report.found = Some(faces.iter().map(line).collect());
+    let first = album.first();
+    report.size = Some([first.raster.width(), first.raster.height()]);
+    report.format = Some(first.source.format().name());
+    report.pages = (!album.is_still()).then_some(album.pages().len());
+    let mut lines = Vec::new();
+    for (n, photo) in album.pages().iter().enumerate() {
+        let page = (!album.is_still()).then_some(n + 1);
+        lines.extend(anonymizer.detect(&photo.raster)?.iter().map(|face| line(face, page)));
+    }
+    report.faces = Some(lines.len());
+    report.found = Some(lines);
     Ok(report)
 }
 
-fn line(face: &Face) -> FaceLine {
+fn line(face: &Face, page: Option<usize>) -> FaceLine {
     FaceLine {
+        page,
         rect: corners(&face.rect),
         score: face.score,
         landmarks: face.landmarks.map(|points| points.map(|p| [p.x, p.y])),

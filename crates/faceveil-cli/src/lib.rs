@@ -16,6 +16,7 @@ pub mod journal;
 pub mod marks;
 pub mod outcome;
 pub mod overlay;
+mod pages;
 pub mod plan;
 pub mod preview;
 pub mod recipe;

@@ -47,9 +47,39 @@ pub struct Timings {
     pub write: Option<f64>,
 }
 
+impl Timings {
+    /// The steps by name, in their order.
+    pub fn steps(&self) -> [(&'static str, Option<f64>); 6] {
+        [
+            ("read", self.read),
+            ("decode", self.decode),
+            ("detect", self.detect),
+            ("redact", self.redact),
+            ("encode", self.encode),
+            ("write", self.write),
+        ]
+    }
+
+    /// The sums with another's.
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<f64>, b: Option<f64>| a.map_or(b, |a| Some(a + b.unwrap_or(0.0)));
+        Self {
+            read: sum(self.read, other.read),
+            decode: sum(self.decode, other.decode),
+            detect: sum(self.detect, other.detect),
+            redact: sum(self.redact, other.redact),
+            encode: sum(self.encode, other.encode),
+            write: sum(self.write, other.write),
+        }
+    }
+}
+
 /// A face for the reader of the JSON, in pixels of the upright picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FaceLine {
+    /// Its page or frame, counted from 1, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<usize>,
     /// Left, top, right, bottom; it may reach outside the picture.
     #[serde(rename = "box")]
     pub rect: [f32; 4],
@@ -82,6 +112,8 @@ pub struct FileReport {
     pub found: Option<Vec<FaceLine>>,
     /// Width and height of the upright picture in pixels.
     pub size: Option<[u32; 2]>,
+    /// How many pages or frames there are, if it is no single picture.
+    pub pages: Option<usize>,
     /// Format of the output.
     pub format: Option<&'static str>,
     /// Of a JPEG that came from a JPEG: what became of its coefficients.
@@ -112,6 +144,7 @@ impl FileReport {
             visible: 0,
             found: None,
             size: None,
+            pages: None,
             format: None,
             jpeg: None,
             frames: None,
@@ -191,6 +224,15 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_add_up_and_what_was_not_reached_stays_out() {
+        let a = Timings { read: Some(1.0), decode: Some(2.0), ..Timings::default() };
+        let b = Timings { read: Some(4.0), write: Some(0.5), ..Timings::default() };
+        let want = [Some(5.0), Some(2.0), None, None, None, Some(0.5)];
+        assert_eq!(a.plus(b).steps().map(|(_, ms)| ms), want);
+        assert_eq!(b.plus(a), a.plus(b));
+    }
 
     #[test]
     fn exit_codes_fail_closed() {

@@ -76,10 +76,20 @@ pub enum PlanError {
     Stdout,
     /// The ending of a single output chooses its format.
     #[error(
-        "{0}: the output must end in .jpg, .jpeg, .png or .webp (photos), .mp4, .m4v, .mov, .mkv, .webm or .ts \
-         (videos), or in / for a folder"
+        "{0}: the output must end in .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff, .gif, .heic or .avif (photos), .mp4, \
+         .m4v, .mov, .mkv, .webm or .ts (videos), or in / for a folder"
     )]
     Ending(String),
+    /// The format of a single output is not built in.
+    #[error("{path}: {format} pictures can only be written by a program built with the feature {feature}")]
+    NotBuilt {
+        /// The output.
+        path: String,
+        /// The name of its format.
+        format: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
     /// Several inputs and an output that looks like a photo or is a file.
     #[error("{0}: several inputs need a folder to go to; end it in / to mean one")]
     NotAFolder(String),
@@ -174,6 +184,8 @@ pub struct BlurPlan {
     pub overwrite: bool,
     /// Whether nothing is written.
     pub dry_run: bool,
+    /// Say how long each step took.
+    pub timings: bool,
     /// Photos worked on at once, at least 1.
     pub jobs: usize,
     /// Where photos come from, or with [`Self::from`] sidecars.
@@ -251,6 +263,7 @@ impl BlurPlan {
             on_no_face: chosen.on_no_face.unwrap_or(OnNoFace::Warn),
             overwrite,
             dry_run: args.dry_run,
+            timings: args.timings,
             jobs: jobs(&chosen, &inputs)?,
             inputs,
             from,
@@ -404,11 +417,15 @@ fn destination(out: &Path, inputs: &[Input], among: bool) -> Result<Destination,
     let format = format_of_ending(out);
     let is_video = Container::of(out).is_ok();
     if !many && !is_folder {
-        return match format {
-            Some(format) => Ok(Destination::File { path: out.to_owned(), format }),
-            None if is_video => Ok(Destination::Video(out.to_owned())),
-            None => Err(PlanError::Ending(shown())),
+        let format = match format {
+            Some(format) => format,
+            None if is_video => return Ok(Destination::Video(out.to_owned())),
+            None => return Err(PlanError::Ending(shown())),
         };
+        if let Some(feature) = format.missing_feature() {
+            return Err(PlanError::NotBuilt { path: shown(), format: format.name(), feature });
+        }
+        return Ok(Destination::File { path: out.to_owned(), format });
     }
     if has_stdin {
         return Err(PlanError::Stdin);

@@ -24,6 +24,8 @@ pub struct Reporter {
     bar: Option<ProgressBar>,
     /// Standard output could not be written to; said once.
     mute: bool,
+    /// Of all files together, if they are to be told.
+    times: Option<Timings>,
 }
 
 /// A [`FileReport`] as a line of JSON.
@@ -49,6 +51,9 @@ struct Line<'a> {
     visible: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<[u32; 2]>,
+    /// How many, if it is more than one picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pages: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<&'static str>,
     /// `kept` or `reencoded`.
@@ -96,12 +101,18 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { manner, on_no_face, outcome: Outcome::default(), bar, mute: false }
+        Self { manner, on_no_face, outcome: Outcome::default(), bar, mute: false, times: None }
+    }
+
+    /// Tells at the end how long each step took.
+    pub fn with_times(self) -> Self {
+        Self { times: Some(Timings::default()), ..self }
     }
 
     /// Tells what became of a file.
     pub fn tell(&mut self, report: &FileReport) {
         self.outcome.count(report);
+        self.times = self.times.map(|times| times.plus(report.ms));
         if self.manner.json {
             self.print(&json(report));
         }
@@ -132,6 +143,9 @@ impl Reporter {
             bar.finish_and_clear();
         }
         self.note(&summary(&self.outcome));
+        if let Some(times) = &self.times {
+            self.say(&shares(times));
+        }
         let mut outcome = self.outcome;
         // A reader of the JSON has not heard of every file.
         outcome.failed += u64::from(self.mute);
@@ -205,6 +219,7 @@ fn json(report: &FileReport) -> String {
         regions: &report.regions,
         visible: report.visible,
         size: report.size,
+        pages: report.pages,
         format: report.format,
         jpeg,
         jpeg_reason,
@@ -248,6 +263,19 @@ fn summary(outcome: &Outcome) -> String {
         text.push_str(&format!(", {n} {what}"));
     }
     text
+}
+
+/// How long each step took, and how much that is of all.
+fn shares(times: &Timings) -> String {
+    let steps = times.steps();
+    let total: f64 = steps.iter().filter_map(|(_, ms)| *ms).sum();
+    let step = |(name, ms): (&str, Option<f64>)| {
+        ms.map(|ms| {
+            format!("{name} {:.2} s ({:.0} %)", ms / 1000.0, 100.0 * ms / total.max(f64::MIN_POSITIVE))
+        })
+    };
+    let steps: Vec<String> = steps.into_iter().filter_map(step).collect();
+    if steps.is_empty() { "no time was spent on photos".to_owned() } else { steps.join(", ") }
 }
 
 /// A line on standard error with the program's name before it. Nobody may be left to be told.

@@ -10,7 +10,7 @@ pub const HEAD_BYTES: usize = 512;
 /// What the first bytes look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looks {
-    /// JPEG, PNG or WebP, whatever the name says.
+    /// A format that can be read, whatever the name says.
     Photo,
     /// A video, and what it is called.
     Video(&'static str),
@@ -51,14 +51,15 @@ pub fn content(head: &[u8]) -> Looks {
     if head.starts_with(b"\xff\xd8\xff")
         || head.starts_with(b"\x89PNG\r\n\x1a\n")
         || riff(head) == Some(b"WEBP")
+        || [&b"GIF87a"[..], b"GIF89a", b"II*\0", b"MM\0*"].iter().any(|magic| head.starts_with(magic))
+        || head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4])
     {
         return Looks::Photo;
     }
     if head.get(4..8) == Some(b"ftyp") {
         return match head.get(8..12) {
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1" | b"avif" | b"avis") => {
-                Looks::Unsupported("HEIC or AVIF")
-            }
+            Some(b"avif" | b"avis" | b"mif1" | b"msf1") => Looks::Photo,
+            Some(brand) if brand.starts_with(b"hei") || brand.starts_with(b"hev") => Looks::Photo,
             Some(b"crx ") => Looks::Unsupported("camera raw"),
             _ => Looks::Video("MP4 or QuickTime"),
         };
@@ -96,11 +97,7 @@ const VIDEO_MAGIC: [(&[u8], &str); 8] = [
     (b"YUV4MPEG2 ", "YUV4MPEG2"),
 ];
 
-const MAGIC: [(&[u8], &str); 18] = [
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\0", "TIFF or camera raw"),
-    (b"MM\0*", "TIFF or camera raw"),
+const MAGIC: [(&[u8], &str); 13] = [
     (b"II+\0", "TIFF or camera raw"),
     (b"MM\0+", "TIFF or camera raw"),
     (b"IIRO", "camera raw"),
@@ -114,7 +111,6 @@ const MAGIC: [(&[u8], &str); 18] = [
     (b"8BPS", "Photoshop"),
     (b"qoif", "QOI"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"BM", "BMP"),
 ];
 
 #[cfg(test)]
@@ -124,7 +120,6 @@ mod tests {
     #[test]
     fn content_is_recognised_by_its_first_bytes() {
         let cases: [(&[u8], Looks); 11] = [
-            (b"\0\0\0\x18ftypisom", Looks::Video("MP4 or QuickTime")),
             (b"\x1a\x45\xdf\xa3", Looks::Video("Matroska or WebM")),
             (b"", Looks::Other),
             (b"hello", Looks::Other),
@@ -132,9 +127,10 @@ mod tests {
             (b"RIFF\0\0\0\0WEBPVP8 ", Looks::Photo),
             (b"RIFF\0\0\0\0WAVEfmt ", Looks::Other),
             (b"RIFF\0\0\0\0AVI LIST", Looks::Video("AVI")),
-            (b"\0\0\0\x18ftypheic", Looks::Unsupported("HEIC or AVIF")),
-            (b"II*\0\x08\0", Looks::Unsupported("TIFF or camera raw")),
-            (b"GIF89a", Looks::Unsupported("GIF")),
+            (b"\0\0\0\x18ftypheic", Looks::Photo),
+            (b"\0\0\0\x18ftypisom", Looks::Video("MP4 or QuickTime")),
+            (b"II*\0\x08\0", Looks::Photo),
+            (b"GIF89a", Looks::Photo),
         ];
         for (head, want) in cases {
             assert_eq!(content(head), want, "{}", head.escape_ascii());

@@ -34,7 +34,9 @@ pub fn admit(found: &Found) -> anyhow::Result<Admission> {
             Looks::Photo | Looks::Video(_) => Ok(Admission::Try),
             Looks::Other => Ok(Admission::Skip("not a photo")),
             Looks::Unsupported(what) => {
-                bail!("this looks like {what}; only JPEG, PNG and WebP photos can be read")
+                bail!(
+                    "this looks like {what}; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read"
+                )
             }
         },
     }

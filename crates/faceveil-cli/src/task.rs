@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use faceveil_media::{Format, Photo};
+use faceveil_media::{Album, Format, Photo};
 use sha2::{Digest, Sha256};
 
 use crate::marks::Marks;
@@ -27,10 +27,10 @@ enum How<'a> {
     Render(Box<Rerender>),
 }
 
-/// A photo that was read.
+/// A file that was read.
 pub struct Original {
-    /// The picture.
-    pub photo: Photo,
+    /// Its picture, or all pages or frames.
+    pub album: Album,
     /// Size of the file in bytes.
     pub bytes: u64,
     /// SHA-256 of the file in hexadecimal; empty if it was not asked for.
@@ -38,10 +38,15 @@ pub struct Original {
 }
 
 impl Original {
-    /// `photo` was decoded from `bytes`; `hashed` asks for their SHA-256.
-    pub fn new(photo: Photo, bytes: &[u8], hashed: bool) -> Self {
+    /// `album` was decoded from `bytes`; `hashed` asks for their SHA-256.
+    pub fn new(album: Album, bytes: &[u8], hashed: bool) -> Self {
         let sha256 = if hashed { hex(&Sha256::digest(bytes)) } else { String::new() };
-        Self { photo, bytes: bytes.len() as u64, sha256 }
+        Self { album, bytes: bytes.len() as u64, sha256 }
+    }
+
+    /// The first picture; the only one where sidecars are concerned.
+    pub fn first(&self) -> &Photo {
+        self.album.first()
     }
 }
 
@@ -116,7 +121,7 @@ impl<'a> Task<'a> {
                 sha256: original.sha256.clone(),
             },
             result: Output { format, bytes: output.len() as u64, sha256: hex(&Sha256::digest(output)) },
-            size: [original.photo.raster.width(), original.photo.raster.height()],
+            size: [original.first().raster.width(), original.first().raster.height()],
             models,
             settings: recipe.recorded.clone(),
             faces: marks.faces.clone(),

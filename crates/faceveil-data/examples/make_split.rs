@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use faceveil_data::split::{Part, Set, make::make};
+use faceveil_data::split::{Part, Set, make::lab_masks, make::make};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -18,5 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}: {}", path.display(), names.len());
         }
     }
+    let held_out = lab_masks(&faces)?;
+    std::fs::write(
+        out.join("masks_voc-lab.txt"),
+        held_out.iter().map(|n| format!("{n}\n")).collect::<String>(),
+    )?;
     Ok(())
 }

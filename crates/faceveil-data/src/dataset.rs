@@ -103,8 +103,16 @@ pub fn image_path(faces: &Path, set: Set, name: &str) -> PathBuf {
 /// [`DatasetError`] if a picture or its annotation is missing or cannot be understood: a set is
 /// complete or not loaded at all, so that figures stay comparable.
 pub fn load(shared: &Path, set: Set, part: Part) -> Result<Vec<Item>, DatasetError> {
+    load_names(shared, set, &split::names(set, part))
+}
+
+/// As [`load`], for any of a set's names.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_names(shared: &Path, set: Set, names: &[&str]) -> Result<Vec<Item>, DatasetError> {
     let faces = shared.join("faces");
-    let fddb = if set == Set::Fddb { fddb_lists(&faces, part)? } else { truth::ByName::new() };
+    let fddb = if set == Set::Fddb { fddb_lists(&faces)? } else { truth::ByName::new() };
     let labels = |name: &str| {
         let root = faces.join(set.name());
         match set {
@@ -122,23 +130,19 @@ pub fn load(shared: &Path, set: Set, part: Part) -> Result<Vec<Item>, DatasetErr
             Set::Utkface | Set::YoutubeKeypoints => Ok(Labels::Unknown),
         }
     };
-    let item = |name: &str| {
+    let item = |name: &&str| {
         let image_path = image_path(&faces, set, name);
         if !image_path.is_file() {
             return Err(DatasetError::NoPicture { path: image_path });
         }
-        Ok(Item { name: name.to_owned(), image_path, labels: labels(name)? })
+        Ok(Item { name: (*name).to_owned(), image_path, labels: labels(name)? })
     };
-    split::names(set, part).into_iter().map(item).collect()
+    names.iter().map(item).collect()
 }
 
-fn fddb_lists(faces: &Path, part: Part) -> Result<truth::ByName, DatasetError> {
-    let folds = match part {
-        Part::Tune => 1..=6,
-        Part::Report => 7..=8,
-    };
+fn fddb_lists(faces: &Path) -> Result<truth::ByName, DatasetError> {
     let mut all = truth::ByName::new();
-    for fold in folds {
+    for fold in 1..=8 {
         let path = faces.join(format!("fddb/FDDB-folds/FDDB-fold-{fold:02}-ellipseList.txt"));
         all.extend(read(path, truth::fddb)?);
     }

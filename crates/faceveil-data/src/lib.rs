@@ -4,5 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod dataset;
+pub mod import;
 pub mod split;
 pub mod truth;

@@ -2,6 +2,7 @@
 //! ones only figures are reported on ([`Part::Report`]). Fixed once; the lists are files of names
 //! in `split/`, compiled in. [`make`] is the code that wrote them.
 
+pub mod lab;
 pub mod make;
 
 /// A public set of pictures.

@@ -3,7 +3,10 @@
 //! The readers take text and are hostile to it: a row that is not understood is an error with its
 //! line number, never a face left out, because a face left out makes every measure look better.
 
+mod coco;
+mod keypoints;
 mod lists;
+mod tables;
 mod voc;
 mod yolo;
 
@@ -11,7 +14,10 @@ use std::collections::BTreeMap;
 
 use faceveil_core::geom::RectF;
 
-pub use lists::{fddb, wider};
+pub use coco::{CocoPicture, coco};
+pub use keypoints::{face_of_5, face_of_68, row_of_68};
+pub use lists::{ByPath, fddb, wider, wider_paths};
+pub use tables::{CelebaHead, CelebaTable, celeba_face, celeba_head, celeba_row, vggface2_row};
 pub use voc::voc;
 pub use yolo::{RelativeBox, yolo};
 
@@ -187,6 +193,28 @@ pub enum TruthError {
         /// The picture.
         name: String,
     },
+    /// A line of a table that has no end.
+    #[error("line {line}: longer than {bytes} bytes")]
+    TooLong {
+        /// Line number.
+        line: usize,
+        /// Bytes allowed.
+        bytes: usize,
+    },
+    /// Text that is not JSON of the right form.
+    #[error("line {line}: {text}")]
+    Json {
+        /// Line number.
+        line: usize,
+        /// The parser's words.
+        text: String,
+    },
+    /// None of a set's categories is a face.
+    #[error("no category is a face; there are {names}")]
+    NoFaceCategory {
+        /// The categories' names, the first of them.
+        names: String,
+    },
     /// Text that is not XML.
     #[error("line {line}: {text}")]
     Xml {
@@ -198,7 +226,7 @@ pub enum TruthError {
 }
 
 impl TruthError {
-    fn field(line: usize, want: &'static str, got: &str) -> Self {
+    pub(crate) fn field(line: usize, want: &'static str, got: &str) -> Self {
         Self::Field { line, want, got: got.chars().take(60).collect() }
     }
 }

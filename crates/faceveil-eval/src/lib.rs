@@ -17,6 +17,7 @@ mod blur;
 mod codec;
 mod collateral;
 mod face;
+mod fidelity;
 mod fit;
 mod folder;
 mod pair;
@@ -28,6 +29,7 @@ mod video;
 
 pub use collateral::Collateral;
 pub use face::{COVER, FaceVerdict, KEPT_LIMIT, Status};
+pub use fidelity::{Fidelity, ToReference, reference_blur, to_reference};
 pub use folder::{FolderError, judge_folder};
 pub use pair::{PictureVerdict, judge_pair, no_output};
 pub use picture::{JudgeError, Picture};

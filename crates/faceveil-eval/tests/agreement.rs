@@ -10,7 +10,9 @@ use std::{env, fs};
 
 use faceveil_data::dataset::{self, Item};
 use faceveil_data::split::{Part, Set};
-use faceveil_eval::{LeakTable, Picture, PictureVerdict, Rate, Summary, judge_folder};
+use faceveil_eval::{
+    FaceVerdict, LeakTable, Picture, PictureVerdict, Rate, Status, Summary, VideoJudge, judge_folder,
+};
 use jpeg_encoder::SamplingFactor;
 use serde_json::Value;
 use support::{Canvas, How};
@@ -193,4 +195,34 @@ fn the_referee_says_the_same() {
     let wider = |_: &Path| format!("yolo:{}", faces.join("wider_yolo/labels").display());
     agree("wider_yolo", both(&referee, Set::WiderYolo, 4, wider));
     agree("negatives", both(&referee, Set::Negatives, 20, |_: &Path| "none".to_owned()));
+}
+
+/// Tracks of `x` (visible) and `.` (hidden), counted by the referee's own function and by ours.
+#[test]
+fn flashes_and_uncovered_runs_are_the_referee_s() {
+    let Some(referee) = Referee::find() else { return };
+    let mut rng = support::Lcg(11);
+    let tracks: Vec<String> = (0..60)
+        .map(|i| (0..1 + i % 17).map(|_| if rng.uniform() < 0.4 { 'x' } else { '.' }).collect())
+        .collect();
+    let script = "import sys; sys.path.insert(0, sys.argv[1]); from video import _flashes\n\
+                  for t in sys.argv[2:]: print(*_flashes({i: c == 'x' for i, c in enumerate(t)}))";
+    let mut command = Command::new(&referee.python);
+    command.args(["-B", "-c", script]).arg(referee.shared.join("referee")).args(&tracks);
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(said.lines().count(), tracks.len());
+    for (track, said) in tracks.iter().zip(said.lines()) {
+        let mut judge = VideoJudge::default();
+        for kind in track.chars() {
+            let (status, share) = if kind == 'x' { (Status::Untouched, 0.0) } else { (Status::Hidden, 1.0) };
+            let face =
+                FaceVerdict { px: 40.0, share: 0.1, status, covered: Some(share), kept: Some(1.0 - share) };
+            judge.add(None, [(0, face)]);
+        }
+        let summary = judge.summary();
+        let ours = format!("{} {}", summary.uncovered_again, summary.longest_uncovered_run);
+        assert_eq!(ours, said, "{track}");
+    }
 }

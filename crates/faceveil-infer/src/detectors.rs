@@ -18,9 +18,9 @@ use faceveil_core::raster::RgbView;
 
 #[cfg(any(feature = "yunet", feature = "centerface"))]
 use crate::kernels::Isa;
-use crate::network::{ImportError, Input, Observer};
 #[cfg(any(feature = "yunet", feature = "centerface"))]
-use crate::network::{Network, Precision};
+use crate::network::{ColorOrder, Network, Precision};
+use crate::network::{ImportError, InputRow, Observer};
 
 /// Pixels that a detector looks at in one piece; more must be tiled or shrunk by the caller.
 pub const MAX_VIEW_PIXELS: u64 = 16 << 20;
@@ -77,26 +77,23 @@ fn padded_size(view: RgbView<'_>) -> Result<(usize, usize), DetectError> {
     Ok(((width as usize).div_ceil(32) * 32, (height as usize).div_ceil(32) * 32))
 }
 
-/// Writes the view at the top left of `[height, width, 3]`, black elsewhere; `order` says which sample of a
-/// pixel becomes which channel.
-fn fill_input(view: RgbView<'_>, width: usize, order: [usize; 3], to: Input<'_>) {
+/// Writes row `y` of the view that is padded with black to the right and below.
+fn fill_row(view: RgbView<'_>, y: usize, to: InputRow<'_>) {
+    let from = view.pixels().chunks_exact(view.width() as usize * 3).nth(y).unwrap_or_default();
     match to {
-        Input::Float(to) => fill(view, width, order, to),
-        Input::Int8(to) => fill(view, width, order, to),
-    }
-}
-
-fn fill<V: Copy + From<u8>>(view: RgbView<'_>, width: usize, order: [usize; 3], to: &mut [V]) {
-    let row_len = view.width() as usize * 3;
-    let mut rows = to.chunks_exact_mut(width * 3);
-    for (from, to) in view.pixels().chunks_exact(row_len).zip(&mut rows) {
-        let (used, rest) = to.split_at_mut(row_len);
-        for (to, from) in used.as_chunks_mut::<3>().0.iter_mut().zip(from.as_chunks::<3>().0) {
-            *to = order.map(|i| V::from(from[i]));
+        InputRow::Float(to) => {
+            let (used, rest) = to.split_at_mut(from.len());
+            for (to, from) in used.iter_mut().zip(from) {
+                *to = f32::from(*from);
+            }
+            rest.fill(0.0);
         }
-        rest.fill(V::from(0));
+        InputRow::Int8(to) => {
+            let (used, rest) = to.split_at_mut(from.len());
+            used.copy_from_slice(from);
+            rest.fill(0);
+        }
     }
-    rows.for_each(|row| row.fill(V::from(0)));
 }
 
 /// A bundled network in either precision.
@@ -104,21 +101,22 @@ fn fill<V: Copy + From<u8>>(view: RgbView<'_>, width: usize, order: [usize; 3], 
 fn load_network(
     model: &crate::weights::ModelInfo,
     ranges: &str,
+    order: ColorOrder,
     isa: Isa,
     precision: Precision,
 ) -> Result<Network, ImportError> {
     match precision {
-        Precision::Float => Network::from_onnx(model.bytes, 3, isa),
-        Precision::Int8 => Network::from_onnx_int8(model.bytes, ranges, 3, isa),
+        Precision::Float => Network::from_onnx(model.bytes, order, isa),
+        Precision::Int8 => Network::from_onnx_int8(model.bytes, ranges, order, isa),
     }
 }
 
-/// Watches a bundled network's values on a picture, for its ranges file; the order is that of the detector's colours.
+/// Watches a bundled network's values on a picture, for its ranges file.
 ///
 /// # Errors
 /// [`DetectError`] if the picture is too large.
-pub fn observe(observer: &mut Observer, view: RgbView<'_>, order: [usize; 3]) -> Result<(), DetectError> {
+pub fn observe(observer: &mut Observer, view: RgbView<'_>) -> Result<(), DetectError> {
     let (width, height) = padded_size(view)?;
-    observer.observe(height, width, |to| fill_input(view, width, order, to));
+    observer.observe(height, width, |y, to| fill_row(view, y, to));
     Ok(())
 }

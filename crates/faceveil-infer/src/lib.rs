@@ -6,11 +6,13 @@
 
 pub mod detectors;
 pub mod engine;
+pub mod gate;
 pub mod heads;
 pub mod kernels;
 pub mod network;
 pub mod onnx;
 pub mod search;
 pub mod single;
+mod suspects;
 pub mod view;
 pub mod weights;

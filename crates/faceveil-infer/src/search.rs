@@ -3,7 +3,7 @@
 
 use faceveil_core::face::{Detector, Face};
 use faceveil_core::fusion::{join, logit};
-use faceveil_core::geom::{Point, Rect, RectF};
+use faceveil_core::geom::{Point, Rect};
 use faceveil_core::nms;
 use faceveil_core::raster::{Raster, Samples};
 
@@ -14,6 +14,7 @@ use crate::detectors::DetectError;
 use crate::detectors::YuNet;
 use crate::kernels::Isa;
 use crate::network::Precision;
+use crate::suspects;
 use crate::view::{Backdrop, RgbImage, map_face};
 
 /// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
@@ -29,8 +30,6 @@ const OVERLAP: u32 = 160;
 const SEEN_SHRUNK: f32 = 32.0;
 /// Weakest opinions that the joining looks at.
 const WEAKEST: f32 = 0.04;
-/// Where YuNet's opinion on a tile is at least this strong, CenterFace is asked, too.
-const SUSPECT: f32 = 0.06;
 /// Faces of different views that overlap more than this are the same. High: where boxes of two views
 /// disagree, both are hidden.
 const SAME_BOX_IOU: f32 = 0.65;
@@ -62,6 +61,8 @@ pub struct SearchSettings {
     pub turned_view: Looks,
     /// At each tile of a large picture at full size; CenterFace only where YuNet suspects a face.
     pub tile: Option<Looks>,
+    /// Weakest opinion of YuNet on a tile that counts as a suspicion, 0 to 1.
+    pub suspect: f32,
     /// Least odds of a face.
     pub least: f32,
     /// Where no face reaches these odds, the picture is searched turned by 90°, 180° and 270°, too.
@@ -156,19 +157,28 @@ impl Search {
         Ok(join(&opinions, self.settings.least))
     }
 
-    /// As [`Self::joined`], but CenterFace sees only the part where YuNet suspects faces: on most tiles of most
+    /// As [`Self::joined`], but CenterFace sees only the parts where YuNet suspects faces: on most tiles of most
     /// photos there is none.
     fn tile_faces(&mut self, image: &RgbImage, looks: Looks) -> Result<Vec<Face>, DetectError> {
         let mut opinions = self.yunet_opinions(image, looks.yunet)?;
         if opinions.is_empty() {
             return self.joined(image, looks);
         }
-        let suspects = opinions.iter().flatten().filter(|f| f.score >= SUSPECT);
-        let Some(part) = around(suspects, image.view().width(), image.view().height()) else {
+        let suspects = opinions.iter().flatten().filter(|f| f.score >= self.settings.suspect);
+        let parts = suspects::parts(suspects, image.view().width(), image.view().height());
+        if parts.is_empty() {
             return Ok(Vec::new());
-        };
-        let seen = self.centerface_opinions(&image.part(part), looks.centerface)?;
-        opinions.extend(seen.iter().map(|faces| faces.iter().map(|f| moved(f, part)).collect()));
+        }
+        // An opinion a look, from all parts together.
+        let mut seen = Vec::new();
+        for part in parts {
+            let faces = self.centerface_opinions(&image.part(part), looks.centerface)?;
+            seen.resize(faces.len(), Vec::new());
+            for (all, faces) in seen.iter_mut().zip(faces) {
+                all.extend(faces.iter().map(|f| moved(f, part)));
+            }
+        }
+        opinions.extend(seen);
         Ok(join(&opinions, self.settings.least))
     }
 
@@ -282,35 +292,13 @@ fn ratio(a: u32, b: u32) -> f32 {
     a as f32 / b as f32
 }
 
-fn is_transparent(raster: &Raster) -> bool {
+pub(crate) fn is_transparent(raster: &Raster) -> bool {
     let channels = raster.color().channels();
     raster.color().has_alpha()
         && match raster.samples() {
             Samples::U8(v) => v.chunks_exact(channels).any(|p| p[channels - 1] != u8::MAX),
             Samples::U16(v) => v.chunks_exact(channels).any(|p| p[channels - 1] != u16::MAX),
         }
-}
-
-/// The part of a picture that holds the faces and as much around them as a detector needs to see.
-fn around<'f>(faces: impl Iterator<Item = &'f Face>, width: u32, height: u32) -> Option<Rect> {
-    /// Pixels around a face, beside its own size.
-    const SURROUNDINGS: f32 = 32.0;
-    let grown = faces.map(|f| {
-        let more = f.rect.width().max(f.rect.height()) + SURROUNDINGS;
-        RectF {
-            left: f.rect.left - more,
-            top: f.rect.top - more,
-            right: f.rect.right + more,
-            bottom: f.rect.bottom + more,
-        }
-    });
-    let all = grown.reduce(|a, b| RectF {
-        left: a.left.min(b.left),
-        top: a.top.min(b.top),
-        right: a.right.max(b.right),
-        bottom: a.bottom.max(b.bottom),
-    })?;
-    all.pixels(width, height)
 }
 
 /// Tiles that cover the picture, with sides of at most `most`, and share at least [`OVERLAP`] pixels with their

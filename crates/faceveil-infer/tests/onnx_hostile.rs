@@ -3,7 +3,7 @@
 mod onnx_writer;
 
 use faceveil_infer::kernels::Isa;
-use faceveil_infer::network::{ImportError, Input, Memory, Network};
+use faceveil_infer::network::{ColorOrder, ImportError, InputRow, Memory, Network};
 use onnx_writer::{Kernel, Random, Writer};
 
 const YUNET: &[u8] = include_bytes!("../../../models/yunet/yunet_n_dynamic.onnx");
@@ -13,16 +13,16 @@ const NODES_END: usize = 16 << 10;
 const ROUNDS: usize = 2_000;
 
 fn import(file: &[u8]) -> Result<Network, ImportError> {
-    Network::from_onnx(file, 3, Isa::detect())
+    Network::from_onnx(file, ColorOrder::Rgb, Isa::detect())
 }
 
 /// Runs a network on pictures whose sides differ, the smallest one included.
 fn run(network: &Network) {
     let mut memory = Memory::default();
     for (height, width) in [(64, 64), (32, 96)] {
-        network.run(&mut memory, height, width, |to| match to {
-            Input::Float(to) => to.fill(100.0),
-            Input::Int8(to) => to.fill(100),
+        network.run(&mut memory, height, width, |_, to| match to {
+            InputRow::Float(to) => to.fill(100.0),
+            InputRow::Int8(to) => to.fill(100),
         });
     }
 }

@@ -4,7 +4,7 @@
 mod onnx_writer;
 
 use faceveil_infer::kernels::Isa;
-use faceveil_infer::network::{Input, Memory, Network};
+use faceveil_infer::network::{ColorOrder, ImportError, InputRow, Memory, Network};
 use onnx_writer::{Kernel, Random, Writer, values};
 
 const GRAPHS: u64 = 400;
@@ -71,10 +71,11 @@ fn conv(writer: &mut Writer, from: &Value, made: &mut Value, random: &mut Random
     }
 }
 
-/// Writes a float network's picture.
-fn write(to: Input<'_>, picture: &[f32]) {
-    let Input::Float(to) = to else { panic!("not a float network") };
-    to.copy_from_slice(picture);
+/// Writes row `y` of a float network's picture.
+fn write(y: usize, to: InputRow<'_>, picture: &[f32]) {
+    let InputRow::Float(to) = to else { panic!("not a float network") };
+    let len = to.len();
+    to.copy_from_slice(&picture[y * len..(y + 1) * len]);
 }
 
 /// The values of an output at each cell.
@@ -99,15 +100,15 @@ fn fused_and_plain_graphs_compute_the_same() {
         let mut few = vec![*last];
         few.extend(others.iter().filter(|_| random.below(4) == 0));
         let import = |outputs: &[&str]| {
-            Network::from_onnx(&writer.finish(outputs), 3, Isa::Portable)
+            Network::from_onnx(&writer.finish(outputs), ColorOrder::Rgb, Isa::Portable)
                 .unwrap_or_else(|e| panic!("graph {seed}: {e}"))
         };
         let (plain, fused) = (import(&shown), import(&few));
         let (mut plain_memory, mut fused_memory) = (Memory::default(), Memory::default());
         for (height, width) in SIZES {
             let picture = values(height * width * 3, seed);
-            plain.run(&mut plain_memory, height, width, |to| write(to, &picture));
-            fused.run(&mut fused_memory, height, width, |to| write(to, &picture));
+            plain.run(&mut plain_memory, height, width, |y, to| write(y, to, &picture));
+            fused.run(&mut fused_memory, height, width, |y, to| write(y, to, &picture));
             for name in &few {
                 let (want, got) = (read(&plain, &plain_memory, name), read(&fused, &fused_memory, name));
                 assert_eq!(got.len(), want.len(), "graph {seed}, {name}");
@@ -131,13 +132,25 @@ fn a_sum_of_two_chains_is_made_once() {
         writer.conv(&deep, &wide, [8, 8], Kernel::Point, 1);
     }
     writer.node("Add", &["aw", "bw"], "y", &[]);
-    let import = |outputs: &[&str]| Network::from_onnx(&writer.finish(outputs), 3, Isa::Portable).unwrap();
+    let import = |outputs: &[&str]| {
+        Network::from_onnx(&writer.finish(outputs), ColorOrder::Rgb, Isa::Portable).unwrap()
+    };
     let (network, parts) = (import(&["y"]), import(&["aw", "bw"]));
     let (mut memory, mut part_memory) = (Memory::default(), Memory::default());
-    network.run(&mut memory, 32, 32, |to| write(to, &[1.0; 32 * 32 * 3]));
-    parts.run(&mut part_memory, 32, 32, |to| write(to, &[1.0; 32 * 32 * 3]));
+    network.run(&mut memory, 32, 32, |y, to| write(y, to, &[1.0; 32 * 32 * 3]));
+    parts.run(&mut part_memory, 32, 32, |y, to| write(y, to, &[1.0; 32 * 32 * 3]));
     let [a, b] = ["aw", "bw"].map(|name| read(&parts, &part_memory, name));
     let want: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
     assert!(want.iter().any(|v| *v != 0.0));
     assert_eq!(read(&network, &memory, "y"), want);
+}
+
+/// The engine reads the picture row by row and keeps none of it.
+#[test]
+fn the_picture_itself_is_no_output() {
+    let mut writer = Writer::default();
+    writer.conv("x", "s", [3, 8], Kernel::Full, 1);
+    writer.node("Sigmoid", &["x"], "same", &[]);
+    let refused = Network::from_onnx(&writer.finish(&["s", "same"]), ColorOrder::Rgb, Isa::Portable);
+    assert_eq!(refused.err(), Some(ImportError::Echo("same".to_owned())));
 }

@@ -9,14 +9,14 @@ pub enum DecodeError {
     /// No bytes at all.
     #[error("the file is empty")]
     Empty,
-    /// Something recognisable that is not JPEG, PNG or WebP.
-    #[error("this looks like {looks_like}; only JPEG, PNG and WebP photos can be read")]
+    /// Something recognisable that is none of [`Format::ALL`].
+    #[error("this looks like {looks_like}; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read")]
     OtherFormat {
         /// What it looks like, with its article.
         looks_like: &'static str,
     },
     /// Nothing recognisable.
-    #[error("not a photo that can be read (JPEG, PNG or WebP)")]
+    #[error("not a photo that can be read (JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF)")]
     Unrecognised,
     /// The header promises more pixels than allowed.
     #[error("{width}×{height} pixels are more than the limit of {limit}")]
@@ -28,19 +28,53 @@ pub enum DecodeError {
         /// The limit in pixels.
         limit: u64,
     },
-    /// More than one frame.
-    #[error("an animated {}; only still pictures can be read", .format.name())]
-    Animated {
+    /// All pages or frames have more pixels than allowed.
+    #[error("pages or frames of {pixels} pixels and more are more than the limit of {limit}")]
+    TooManyPixelsInAll {
+        /// The format.
+        format: Format,
+        /// Pixels met until the limit.
+        pixels: u64,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// More pages or frames than allowed.
+    #[error("{} with more than {limit} pages or frames", .format.with_article())]
+    TooManyPages {
+        /// The format.
+        format: Format,
+        /// The limit.
+        limit: usize,
+    },
+    /// An animation or several pages where only one still picture can be taken.
+    #[error("{} of several pages or frames; only a single picture can be taken here", .format.with_article())]
+    SeveralPictures {
         /// The format.
         format: Format,
     },
     /// A valid file that uses something this crate does not read.
-    #[error("a {} with {feature}, which is not supported", .format.name())]
+    #[error("{} with {feature}, which is not supported", .format.with_article())]
     UnsupportedFeature {
         /// The format.
         format: Format,
         /// What it uses.
         feature: &'static str,
+    },
+    /// This build cannot read the format.
+    #[error("{} pictures can only be read by a program built with the feature {feature}", .format.name())]
+    NotBuilt {
+        /// The format.
+        format: Format,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A program that reads the format is not there.
+    #[error("{} pictures are read by {}, which is not in the path; it comes with libheif", .format.name(), .programs.join(" or "))]
+    NoProgram {
+        /// The format.
+        format: Format,
+        /// What it can be called.
+        programs: &'static [&'static str],
     },
     /// The file ends too early.
     #[error("truncated {}: {wanted} beyond its {len} bytes", .format.name())]
@@ -83,7 +117,7 @@ pub enum DecodeError {
 #[non_exhaustive]
 pub enum EncodeError {
     /// A side is longer than the format can say.
-    #[error("{width}×{height} pixels: a {} can have {limit} a side at most", .format.name())]
+    #[error("{width}×{height} pixels: {} can have {limit} a side at most", .format.with_article())]
     TooLarge {
         /// The format.
         format: Format,
@@ -93,6 +127,43 @@ pub enum EncodeError {
         height: u32,
         /// Pixels a side at most.
         limit: u32,
+    },
+    /// The format holds a single picture.
+    #[error("{count} pages or frames do not fit {}", .format.with_article())]
+    SeveralPictures {
+        /// The format.
+        format: Format,
+        /// How many there are.
+        count: usize,
+    },
+    /// This build cannot write the format.
+    #[error("{} pictures can only be written by a program built with the feature {feature}", .format.name())]
+    NotBuilt {
+        /// The format.
+        format: Format,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A program that writes the format is not there.
+    #[error("{} pictures are written by {}, which is not in the path; it comes with libheif", .format.name(), .programs.join(" or "))]
+    NoProgram {
+        /// The format.
+        format: Format,
+        /// What it can be called.
+        programs: &'static [&'static str],
+    },
+    /// The colours are named by numbers that the format cannot hold, and there is no profile.
+    #[error(
+        "its colours (primaries {primaries}, transfer {transfer} of ITU-T H.273) cannot be said in {}: choose PNG, HEIC or AVIF",
+        .format.with_article()
+    )]
+    Colours {
+        /// The format.
+        format: Format,
+        /// Number of the primaries.
+        primaries: u16,
+        /// Number of the transfer.
+        transfer: u16,
     },
     /// The encoder failed.
     #[error("{} encoder: {message}", .format.name())]

@@ -43,12 +43,7 @@ pub(crate) fn read(block: &[u8]) -> (Orientation, SafeMetadata) {
 /// Little-endian: header of 8 bytes, IFD 0 (make, model, pointer), its texts, the EXIF IFD (time),
 /// its text.
 pub(crate) fn write(safe: &SafeMetadata) -> Option<Vec<u8>> {
-    let checked = |value: &Option<String>, check: fn(&[u8]) -> Option<String>| {
-        value.as_ref().and_then(|v| check(v.as_bytes()))
-    };
-    let make = checked(&safe.make, name);
-    let model = checked(&safe.model, name);
-    let time = checked(&safe.capture_time, timestamp);
+    let SafeMetadata { capture_time: time, make, model } = checked(safe);
     if make.is_none() && model.is_none() && time.is_none() {
         return None;
     }
@@ -67,6 +62,18 @@ pub(crate) fn write(safe: &SafeMetadata) -> Option<Vec<u8>> {
         sub.append_to(&mut tiff);
     }
     Some(tiff)
+}
+
+/// The fields that keep the rules of [`SafeMetadata`].
+pub(crate) fn checked(safe: &SafeMetadata) -> SafeMetadata {
+    let checked = |value: &Option<String>, check: fn(&[u8]) -> Option<String>| {
+        value.as_ref().and_then(|v| check(v.as_bytes()))
+    };
+    SafeMetadata {
+        capture_time: checked(&safe.capture_time, timestamp),
+        make: checked(&safe.make, name),
+        model: checked(&safe.model, name),
+    }
 }
 
 /// `YYYY:MM:DD HH:MM:SS`, all digits.

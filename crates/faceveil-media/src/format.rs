@@ -12,19 +12,49 @@ pub enum Format {
     Png,
     /// WebP, RFC 9649.
     WebP,
+    /// BMP, Microsoft "Bitmap Storage".
+    Bmp,
+    /// TIFF 6.0, with any number of pages.
+    Tiff,
+    /// GIF89a, still or animated.
+    Gif,
+    /// HEIC, ISO/IEC 23008-12 with HEVC; needs the feature `heic`.
+    Heic,
+    /// AVIF 1.1; needs the feature `avif`.
+    Avif,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::WebP];
+    pub const ALL: [Self; 8] =
+        [Self::Jpeg, Self::Png, Self::WebP, Self::Bmp, Self::Tiff, Self::Gif, Self::Heic, Self::Avif];
 
-    /// Its usual name: `JPEG`, `PNG`, `WebP`.
+    /// The feature that this build would need to read and write the format, if it lacks one.
+    pub const fn missing_feature(self) -> Option<&'static str> {
+        match self {
+            Self::Heic if !cfg!(feature = "heic") => Some("heic"),
+            Self::Avif if !cfg!(feature = "avif") => Some("avif"),
+            _ => None,
+        }
+    }
+
+    /// Its usual name: `JPEG`, `PNG`, `WebP`, `BMP`, `TIFF`, `GIF`, `HEIC`, `AVIF`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "JPEG",
             Self::Png => "PNG",
             Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::Gif => "GIF",
+            Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
         }
+    }
+
+    /// Its name with its article.
+    pub(crate) fn with_article(self) -> String {
+        format!("{} {}", if self == Self::Avif { "an" } else { "a" }, self.name())
     }
 
     /// The format a file name's extension (without the dot, in any case) stands for.
@@ -33,7 +63,13 @@ impl Format {
         match extension.as_str() {
             "jpg" | "jpeg" | "jpe" | "jfif" => Some(Self::Jpeg),
             "png" => Some(Self::Png),
+            "apng" => Some(Self::Png),
             "webp" => Some(Self::WebP),
+            "bmp" | "dib" => Some(Self::Bmp),
+            "tif" | "tiff" => Some(Self::Tiff),
+            "gif" => Some(Self::Gif),
+            "heic" | "heif" | "hif" => Some(Self::Heic),
+            "avif" => Some(Self::Avif),
             _ => None,
         }
     }
@@ -50,6 +86,16 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
         Ok(Format::Png)
     } else if starts(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
         Ok(Format::WebP)
+    } else if starts(b"GIF87a") || starts(b"GIF89a") {
+        Ok(Format::Gif)
+    } else if bytes.get(8..10) == Some(b"CR") && starts(b"II*\0") {
+        Err(DecodeError::OtherFormat { looks_like: "a Canon raw picture" })
+    } else if starts(b"II*\0") || starts(b"MM\0*") {
+        Ok(Format::Tiff)
+    } else if starts(b"BM") && bytes.get(6..10).is_none_or(|reserved| reserved == [0; 4]) {
+        Ok(Format::Bmp)
+    } else if let Some(format) = heif(bytes) {
+        Ok(format)
     } else {
         Err(match other(bytes) {
             Some(looks_like) => DecodeError::OtherFormat { looks_like },
@@ -58,16 +104,27 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
     }
 }
 
+/// By the brands that the file says it has, the first of them first; ISO/IEC 14496-12 section 4.3.
+fn heif(bytes: &[u8]) -> Option<Format> {
+    let length = bytes.get(..4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
+    let brands = bytes.get(8..length.clamp(8, 256).min(bytes.len()))?.as_chunks::<4>().0;
+    let by_brand = |brand: &[u8; 4]| match brand {
+        b"avif" | b"avis" => Some(Format::Avif),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => Some(Format::Heic),
+        _ => None,
+    };
+    let is_heif = bytes.get(4..8) == Some(b"ftyp");
+    let names_a_picture = |first: &[u8; 4]| by_brand(first).is_some() || matches!(first, b"mif1" | b"msf1");
+    let fits = is_heif && brands.first().is_some_and(names_a_picture);
+    // The number between the first brand and the others is none of these.
+    fits.then(|| brands.iter().find_map(by_brand)).flatten()
+}
+
 /// Names what is not a photo we read, as far as its first bytes tell.
 fn other(bytes: &[u8]) -> Option<&'static str> {
-    const MAGICS: [(&[u8], &str); 22] = [
-        (b"GIF87a", "a GIF picture"),
-        (b"GIF89a", "a GIF picture"),
-        (b"II*\0", "a TIFF or raw picture"),
-        (b"MM\0*", "a TIFF or raw picture"),
+    const MAGICS: [(&[u8], &str); 17] = [
         (b"II+\0", "a BigTIFF picture"),
         (b"MM\0+", "a BigTIFF picture"),
-        (b"BM", "a BMP picture"),
         (b"\0\0\x01\0", "an icon (ICO)"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
         (b"\xFF\x0A", "a JPEG XL picture"),
@@ -86,8 +143,7 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
     ];
     if bytes.get(4..8) == Some(b"ftyp") {
         return Some(match bytes.get(8..12) {
-            Some(b"avif" | b"avis") => "an AVIF picture",
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1") => "a HEIC picture",
+            Some(b"mif1" | b"msf1") => "a HEIF picture that is neither HEIC nor AVIF",
             Some(b"crx ") => "a Canon raw picture",
             _ => "an MP4 or QuickTime video",
         });
@@ -109,12 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_no_photo_is_named() {
-        let cases: [(&[u8], &str); 10] = [
-            (b"GIF89a\x01\0", "a GIF picture"),
-            (b"II*\0\x08\0\0\0", "a TIFF or raw picture"),
-            (b"BM\x36\0", "a BMP picture"),
-            (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture"),
-            (b"\0\0\0\x18ftypavif\0\0\0\0", "an AVIF picture"),
+        let cases: [(&[u8], &str); 7] = [
+            (b"II*\0\x10\0\0\0CR\x02\0", "a Canon raw picture"),
+            (b"\0\0\0\x14ftypmif1\0\0\0\0miafheic", "a HEIF picture that is neither HEIC nor AVIF"),
             (b"\0\0\0\x18ftypisom\0\0\0\0", "an MP4 or QuickTime video"),
             (b"%PDF-1.7", "a PDF document"),
             (b"RIFF\x10\0\0\0AVI LIST", "an AVI video or WAV sound"),
@@ -123,6 +176,15 @@ mod tests {
         ];
         for (bytes, looks_like) in cases {
             assert_eq!(sniff(bytes), Err(DecodeError::OtherFormat { looks_like }), "{looks_like}");
+        }
+        for (brands, want) in [
+            (&b"heic\0\0\0\0mif1"[..], Format::Heic),
+            (b"mif1\0\0\0\0heic", Format::Heic),
+            (b"mif1\0\0\0\0avif", Format::Avif),
+            (b"avif", Format::Avif),
+        ] {
+            let length = [0, 0, 0, 8 + brands.len() as u8];
+            assert_eq!(sniff(&[&length, b"ftyp", brands].concat()), Ok(want), "{}", brands.escape_ascii());
         }
         assert_eq!(sniff(b""), Err(DecodeError::Empty));
         assert_eq!(sniff(b"\x01\x80\x02"), Err(DecodeError::Unrecognised));
@@ -135,7 +197,12 @@ mod tests {
             ("jpeg", Some(Format::Jpeg)),
             ("Png", Some(Format::Png)),
             ("webp", Some(Format::WebP)),
-            ("gif", None),
+            ("gif", Some(Format::Gif)),
+            ("TIFF", Some(Format::Tiff)),
+            ("bmp", Some(Format::Bmp)),
+            ("AVIF", Some(Format::Avif)),
+            ("heic", Some(Format::Heic)),
+            ("tga", None),
             ("", None),
         ] {
             assert_eq!(Format::from_extension(OsStr::new(extension)), want, "{extension:?}");

@@ -1,6 +1,6 @@
 //! What an encoded file is made of.
 
-use crate::{DecodeError, Format, format};
+use crate::{DecodeError, Format, bmp, format, gif, heif, tiff};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -8,8 +8,11 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// JPEG: `SOI`, `APP1`, `DQT`, …, `scan` (entropy-coded data), `EOI`. PNG: `signature`, then
-    /// the chunks' names. WebP: `RIFF` (its first 12 bytes), then the chunks' names. What follows
-    /// the picture's end is `trailing`. Unusual bytes in names are escaped.
+    /// the chunks' names. WebP: `RIFF` (its first 12 bytes), then the chunks' names. TIFF: the
+    /// fields' names, `strip`. BMP: `header`, `info`, `palette`, `pixels`, `profile`. GIF: `header`,
+    /// `palette`, `image`, and extensions. HEIC and AVIF: the boxes' names, then for the data the kinds of
+    /// its items, `thumbnail`, `auxiliary`, and `hidden` others. What nothing refers to is `unreferenced`, what follows the
+    /// picture's end `trailing`. Unusual bytes in names are escaped.
     pub name: Cow<'static, str>,
     /// Bytes from the file's start.
     pub offset: usize,
@@ -26,10 +29,13 @@ impl Part {
     }
 }
 
+/// Place, size, time and flags of a WebP's frame, RFC 9649 section 2.7.1.1.
+const FRAME_BYTES: usize = 16;
+
 /// More parts than any sane file has: a bound on the memory of the list.
 const MAX_PARTS: usize = 1 << 20;
 
-/// Lists the parts of a JPEG, PNG or WebP file, without decoding any.
+/// Lists the parts of a file in any of [`Format::ALL`], without decoding any.
 ///
 /// # Errors
 /// [`DecodeError`] if the bytes are none of these, end within a part or lack the end.
@@ -40,6 +46,21 @@ pub fn inspect(bytes: &[u8]) -> Result<Vec<Part>, DecodeError> {
         Format::Jpeg => list.jpeg()?,
         Format::Png => list.png()?,
         Format::WebP => list.webp()?,
+        Format::Bmp => {
+            list.parts = bmp::parts(bytes)?;
+            list.at = list.parts.last().map_or(0, |p| p.offset + p.length);
+        }
+        Format::Tiff => {
+            for (name, range, payload) in tiff::pieces(bytes)? {
+                list.push(name, range.len(), payload)?;
+            }
+        }
+        Format::Heic | Format::Avif => {
+            for (name, range, payload) in heif::pieces(bytes, list.format)? {
+                list.push(name, range.len(), payload)?;
+            }
+        }
+        Format::Gif => gif::walk(bytes, |name, length, payload| list.push(name, length, payload))?,
     }
     if list.at < bytes.len() {
         let rest = bytes.len() - list.at;
@@ -181,6 +202,11 @@ impl PartList<'_> {
             }
             // Some writers leave out the last chunk's padding.
             let padded = (data.end + length % 2).min(end);
+            if name == "ANMF" && length >= FRAME_BYTES {
+                // The chunks within a frame follow as parts of their own.
+                self.push(name, 8 + FRAME_BYTES, data.start..data.start + FRAME_BYTES)?;
+                continue;
+            }
             self.push(name, padded - self.at, data)?;
         }
         Ok(())

@@ -86,6 +86,14 @@ pub enum Source {
     Png(PngCoding),
     /// A WebP.
     WebP(WebPCoding),
+    /// A BMP.
+    Bmp(BmpCoding),
+    /// A page of a TIFF.
+    Tiff(TiffCoding),
+    /// A frame of a GIF.
+    Gif(GifCoding),
+    /// A HEIC or AVIF.
+    Heif(HeifCoding),
 }
 
 impl Source {
@@ -95,6 +103,10 @@ impl Source {
             Self::Jpeg(_) => Format::Jpeg,
             Self::Png(_) => Format::Png,
             Self::WebP(_) => Format::WebP,
+            Self::Bmp(_) => Format::Bmp,
+            Self::Tiff(_) => Format::Tiff,
+            Self::Gif(_) => Format::Gif,
+            Self::Heif(coding) => coding.format,
         }
     }
 }
@@ -196,4 +208,53 @@ pub struct PngColour {
 pub struct WebPCoding {
     /// Lossy (VP8) rather than lossless (VP8L).
     pub lossy: bool,
+}
+
+/// How a BMP was coded: nothing of that is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BmpCoding {}
+
+/// How a page of a TIFF was coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TiffCoding {
+    /// How its samples were packed.
+    pub compression: TiffCompression,
+    /// Whether the colours are multiplied by the opacity already ("associated alpha").
+    pub premultiplied: bool,
+}
+
+/// Lossless packings of a TIFF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TiffCompression {
+    /// None.
+    None,
+    /// Lempel, Ziv, Welch; TIFF 6.0 section 13.
+    Lzw,
+    /// zlib.
+    Deflate,
+    /// Run lengths; TIFF 6.0 section 9.
+    PackBits,
+}
+
+/// How a frame of a GIF was coded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GifCoding {
+    /// The colours of the frame as it is shown, at most 256, most frequent first. Those that it still has
+    /// when it is written stay as they are.
+    pub palette: Vec<[u8; 3]>,
+}
+
+/// How a HEIC or AVIF was coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeifCoding {
+    /// [`Format::Heic`] or [`Format::Avif`].
+    pub format: Format,
+    /// Bits a sample: 8, or 10, which come as 16.
+    pub bit_depth: u8,
+    /// What the colours mean where there is no profile: primaries, ITU-T H.273 table 2.
+    pub primaries: u16,
+    /// Likewise the transfer, table 3.
+    pub transfer: u16,
 }

@@ -4,9 +4,12 @@ mod fixture;
 
 use faceveil_core::raster::{Color, Raster};
 use faceveil_media::{
-    DecodeError, EncodeError, EncodeOptions, Format, Limits, Photo, decode, encode, inspect,
+    Album, DecodeError, EncodeError, EncodeOptions, Format, Limits, Photo, Source, TiffCoding,
+    TiffCompression, decode, decode_album, encode, encode_album, inspect,
 };
-use fixture::{extended_webp, insert, jpeg_segment, photo, png_chunk, raster, raster16, read, webp_chunk};
+use fixture::{
+    extended_webp, insert, jpeg_segment, photo, png_chunk, raster, raster16, read_album, webp_chunk,
+};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use std::time::{Duration, Instant};
 
@@ -23,6 +26,21 @@ fn jpeg(progressive: bool, separate: bool, restart: u16, kind: ColorType, channe
     encoder.set_restart_interval(restart);
     encoder.encode(&fixture::samples(40, 36, channels), 40, 36, kind).unwrap();
     file
+}
+
+fn moving(format: Format) -> Vec<u8> {
+    let options = EncodeOptions { format: Some(format), keep_safe_metadata: false };
+    encode_album(&fixture::animation(3), &options).unwrap().bytes
+}
+
+/// Two pages in different packings.
+fn of_pages() -> Vec<u8> {
+    let mut page = photo(raster(20, 10, Color::Gray));
+    page.source = Source::Tiff(TiffCoding { compression: TiffCompression::Lzw, premultiplied: false });
+    let mut other = photo(raster16(9, 9, Color::Rgba));
+    other.source = Source::Tiff(TiffCoding { compression: TiffCompression::PackBits, premultiplied: true });
+    let album = Album::new(vec![page, other], None).unwrap();
+    encode_album(&album, &EncodeOptions::default()).unwrap().bytes
 }
 
 /// Small files of every kind, with a name each.
@@ -43,15 +61,24 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("extended WebP", extended_webp(&webp, 0x10, b"", &webp_chunk(b"EXIF", &fixture::exif(6, b"x")))),
         ("lossless WebP", webp),
         ("lossy WebP", include_bytes!("data/lossy.webp").to_vec()),
+        ("BMP", encoded(Format::Bmp, raster(19, 10, Color::Rgb))),
+        ("BMP with opacity", encoded(Format::Bmp, raster(19, 10, Color::Rgba))),
+        ("TIFF", encoded(Format::Tiff, raster(20, 10, Color::Rgb))),
+        ("16-bit TIFF", encoded(Format::Tiff, raster16(20, 10, Color::GrayAlpha))),
+        ("TIFF of pages", of_pages()),
+        ("GIF", encoded(Format::Gif, raster(20, 10, Color::Gray))),
+        ("animated GIF", moving(Format::Gif)),
+        ("animated PNG", moving(Format::Png)),
+        ("animated WebP", moving(Format::WebP)),
     ]
 }
 
 #[test]
 fn every_truncation_is_an_error() {
     for (name, file) in files() {
-        read(&file);
+        read_album(&file);
         for n in 0..file.len() {
-            let got = decode(&file[..n], &Limits::default());
+            let got = decode_album(&file[..n], &Limits::default());
             assert!(got.is_err(), "{name}: the first {n} of {} bytes decode", file.len());
             assert!(!matches!(got, Err(DecodeError::Panicked { .. })), "{name}: {n} bytes panic");
         }
@@ -63,7 +90,7 @@ fn bytes_after_the_end_change_nothing() {
     for (name, file) in files() {
         for tail in [&b"\0"[..], b"\xFF\xD8\xFF", &file, b"some text"] {
             let longer = [&file[..], tail].concat();
-            assert_eq!(read(&longer), read(&file), "{name}");
+            assert_eq!(read_album(&longer), read_album(&file), "{name}");
             assert_eq!(inspect(&longer).unwrap().last().unwrap().name, "trailing", "{name}");
         }
     }
@@ -108,14 +135,16 @@ fn random_damage_never_panics() {
                 }
             }
             let limits = Limits { max_pixels: 1_000_000, ..Limits::default() };
-            let got = decode(&bad, &limits);
+            let got = decode_album(&bad, &limits);
             assert!(!matches!(got, Err(DecodeError::Panicked { .. })), "{name}: round {round} panics");
-            if let Ok(photo) = got {
-                let again = encode(&photo, &EncodeOptions::default());
+            if let Ok(album) = got {
+                let again = encode_album(&album, &EncodeOptions::default());
                 assert!(!matches!(again, Err(EncodeError::Panicked { .. })), "{name}: round {round} panics");
                 if let Ok(again) = again {
                     let size = |p: &Photo| (p.raster.width(), p.raster.height());
-                    assert_eq!(size(&read(&again)), size(&photo), "{name}: round {round}");
+                    let again = read_album(&again.bytes);
+                    let sizes = |a: &Album| a.pages().iter().map(size).collect::<Vec<_>>();
+                    assert_eq!(sizes(&again), sizes(&album), "{name}: round {round}");
                 }
             }
             let _ = inspect(&bad);
@@ -149,7 +178,16 @@ fn lying_headers_are_refused_at_once() {
     let vp8l = [0x2F, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0];
     let body = [b"WEBP", &webp_chunk(b"VP8L", &vp8l)[..]].concat();
     let webp = [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat();
-    for (name, file) in [("PNG", png), ("JPEG", jpeg), ("WebP", webp)] {
+    let mut gif = encoded(Format::Gif, raster(4, 4, Color::Gray));
+    gif[6..10].fill(0xFF);
+    let mut bmp = encoded(Format::Bmp, raster(4, 4, Color::Rgb));
+    bmp[18..26].copy_from_slice(&[0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 0, 0]);
+    let mut tiff = encoded(Format::Tiff, raster(4, 4, Color::Rgb));
+    for part in inspect(&tiff).unwrap().iter().filter(|p| matches!(&*p.name, "ImageWidth" | "ImageLength")) {
+        tiff[part.offset + 8..part.offset + 12].copy_from_slice(&[0xFF, 0xFF, 0, 0]);
+    }
+    let files = [("PNG", png), ("JPEG", jpeg), ("WebP", webp), ("GIF", gif), ("BMP", bmp), ("TIFF", tiff)];
+    for (name, file) in files {
         let start = Instant::now();
         let got = decode(&file, &Limits::default());
         assert!(matches!(got, Err(DecodeError::TooManyPixels { .. })), "{name}: {got:?}");
@@ -197,9 +235,13 @@ fn what_is_not_supported_says_so() {
         (with(sof.offset + 1, 0xC9), "a JPEG with arithmetic coding, which is not supported"),
         (with(sof.offset + 1, 0xC3), "a JPEG with lossless coding, which is not supported"),
         (with(sof.payload.start, 12), "a JPEG with other than 8 bits a sample, which is not supported"),
-        (animated, "an animated PNG; only still pictures can be read"),
-        (frames, "an animated WebP; only still pictures can be read"),
-        (b"GIF89a".to_vec(), "this looks like a GIF picture; only JPEG, PNG and WebP photos can be read"),
+        (animated, "damaged PNG: IDAT or fdAT chunk is missing."),
+        (frames, "damaged WebP: An expected chunk was missing"),
+        (b"GIF89a".to_vec(), "truncated GIF: a block beyond its 6 bytes"),
+        (
+            b"8BPS\0\x01".to_vec(),
+            "this looks like a Photoshop document; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
+        ),
         (b"".to_vec(), "the file is empty"),
     ];
     for (file, message) in cases {

@@ -267,12 +267,12 @@ fn profiles_are_kept_by_every_format() {
     // Larger than a JPEG segment: it comes in pieces.
     let mut source = photo(raster(9, 9, Color::Rgb));
     source.icc = Some(profile(b"RGB ", &fixture::samples(300, 300, 1)));
-    for format in Format::ALL {
+    for format in fixture::BUILT_IN {
         let back = read(&encode(&source, &to(format)).unwrap());
         assert!(back.icc == source.icc, "{format:?}");
     }
     source.icc = Some(profile(b"GRAY", b"")); // describes other samples
-    for format in Format::ALL {
+    for format in fixture::BUILT_IN {
         assert_eq!(read(&encode(&source, &to(format)).unwrap()).icc, None, "{format:?}");
     }
 }

@@ -38,8 +38,8 @@ impl Level {
     pub const fn pace(self) -> Pace {
         let (pixels, close_pixels) = (500_000, 2_100_000);
         match self {
-            Self::Fast => Pace { every: 10, pixels, close_every: 1, close_pixels: pixels, glance_pixels: 0 },
-            Self::Balanced => Pace { every: 8, pixels, close_every: 2, close_pixels, glance_pixels: 120_000 },
+            Self::Fast => Pace { every: 15, pixels, close_every: 1, close_pixels: pixels, glance_pixels: 0 },
+            Self::Balanced => Pace { every: 10, pixels, close_every: 2, close_pixels, glance_pixels: 60_000 },
             Self::Thorough => Pace {
                 every: 2,
                 pixels: close_pixels,

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use faceveil_core::raster::{Color, Raster, Samples};
-use faceveil_media::{EncodeOptions, Photo, PngCoding, PngColour, SafeMetadata, Source, encode, files};
+use faceveil_media::{
+    EncodeOptions, Format, Photo, PngCoding, PngColour, SafeMetadata, Source, encode, files,
+};
 
 pub use cutout::{Tile, tile};
 
@@ -166,7 +168,8 @@ pub fn check_place(
     if dry_run {
         return Err(PlanError::PreviewOfNothing);
     }
-    if format_of_ending(preview).is_none() {
+    let sheet = [Format::Jpeg, Format::Png, Format::WebP];
+    if !format_of_ending(preview).is_some_and(|format| sheet.contains(&format)) {
         return Err(PlanError::PreviewEnding(shown()));
     }
     let resolved = |path: &Path| resolve(path).unwrap_or_else(|_| path.to_owned());

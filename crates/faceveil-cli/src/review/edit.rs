@@ -103,6 +103,7 @@ fn plan(batch: &Batch, id: usize, output: &Path) -> anyhow::Result<BlurPlan> {
         output: folder.to_owned(),
         choices: Choices { sidecar: on, overwrite: on, quiet: on, ..Choices::default() },
         dry_run: false,
+        timings: false,
         journal: None,
         preview: None,
         config: None,

@@ -30,6 +30,16 @@ pub enum Finding {
         original: [u32; 2],
         /// The result's, upright.
         result: [u32; 2],
+        /// Of which page or frame, if there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<usize>,
+    },
+    /// The result has another number of pages or frames.
+    Pages {
+        /// The original's.
+        original: usize,
+        /// The result's.
+        result: usize,
     },
     /// The result's file has a part that is neither picture nor colour.
     Metadata {
@@ -55,6 +65,9 @@ pub enum Finding {
         covered: Option<f32>,
         /// Energy share of its pattern that is left.
         kept: Option<f32>,
+        /// Of which page or frame, if there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<usize>,
     },
     /// A detector still sees a face where the original has one.
     StillFound {
@@ -63,6 +76,9 @@ pub enum Finding {
         rect: [f32; 4],
         /// Its score in the result.
         score: f32,
+        /// Of which page or frame, if there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<usize>,
     },
 }
 
@@ -124,15 +140,24 @@ impl PairReport {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Size { page: Some(n), .. }
+        | Self::Leak { page: Some(n), .. }
+        | Self::StillFound { page: Some(n), .. } = self
+        {
+            write!(f, "page or frame {n}: ")?;
+        }
         match self {
+            Self::Pages { original, result } => {
+                write!(f, "has {result} pages or frames, the original {original}")
+            }
             Self::SameFile => f.write_str("this is the original itself"),
-            Self::Size { original: [w, h], result: [x, y] } => {
+            Self::Size { original: [w, h], result: [x, y], .. } => {
                 write!(f, "has {x}×{y} pixels, the original {w}×{h}")
             }
             Self::Metadata { part, bytes } => {
                 write!(f, "has {bytes} bytes of {part}, which is neither picture nor colour")
             }
-            Self::Leak { rect, score, region, how, covered, kept } => {
+            Self::Leak { rect, score, region, how, covered, kept, .. } => {
                 let how = match how {
                     Hidden::Untouched => "is untouched",
                     Hidden::Partial => "is hidden in part only",
@@ -149,7 +174,7 @@ impl fmt::Display for Finding {
                 let percent = |share: &Option<f32>| share.unwrap_or(0.0) * 100.0;
                 write!(f, "{:.0} % changed, {:.0} % of the pattern kept)", percent(covered), percent(kept))
             }
-            Self::StillFound { rect, score } => {
+            Self::StillFound { rect, score, .. } => {
                 write!(f, "a face is still found at {} (score {score:.2})", place(rect))
             }
         }

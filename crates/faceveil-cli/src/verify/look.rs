@@ -1,5 +1,6 @@
 //! The comparison of one original with its result.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,7 +10,7 @@ use faceveil_core::raster::RgbView;
 use faceveil_core::redact::Shape;
 use faceveil_data::truth::TruthFace;
 use faceveil_eval::{FaceVerdict, Picture, judge_pair};
-use faceveil_media::{Photo, decode, files};
+use faceveil_media::{Album, EncodeOptions, Format, Photo, decode_album, encode, files};
 use sha2::{Digest, Sha256};
 
 use super::{Finding, PairReport, Status, VerifyPlan, metadata};
@@ -44,27 +45,27 @@ pub fn check(
     result: &Path,
 ) -> anyhow::Result<PairReport> {
     let mut report = PairReport::new(original, result);
-    let (before, before_sha256, _) = read(plan, original)?;
-    let (after, after_sha256, bytes) = read(plan, result)?;
+    let before = read(plan, original)?;
+    let after = read(plan, result)?;
     if files::same_file(original, result) {
         report.findings.push(Finding::SameFile);
     }
-    report.findings.extend(metadata::check(&bytes, &after, plan.safe_metadata)?);
-    let (was, is) = (size(&before), size(&after));
+    report.findings.extend(metadata::check(&after.bytes, after.album.first(), plan.safe_metadata)?);
+    let [was, is] = [&before, &after].map(|file| file.album.pages().len());
     if was != is {
-        report.findings.push(Finding::Size { original: was, result: is });
+        report.findings.push(Finding::Pages { original: was, result: is });
     }
-    let sidecar = sidecar(result, &before_sha256, &after_sha256, &mut report);
-    let faces = anonymizer.detect(&before.raster).with_context(|| original.display().to_string())?;
-    let still = anonymizer.detect(&after.raster)?;
-    let shown = |face: &&Face| sidecar.as_ref().is_some_and(|s| is_shown(s, face));
-    let (visible, hidden): (Vec<&Face>, Vec<&Face>) = faces.iter().partition(shown);
-    report.visible = visible.len();
-    report.faces = faces.iter().filter(|f| f.score >= plan.min_score).count();
-    let targets = targets(&hidden, sidecar.as_ref());
-    judge(plan, before, &bytes, &targets, &mut report)?;
-    if was == is {
-        still_found(&still, &hidden, &mut report);
+    let sidecar = sidecar(result, &before.sha256, &after.sha256, &mut report);
+    let alone = before.album.is_still() && after.album.is_still();
+    for (n, (original, result)) in before.album.pages().iter().zip(after.album.pages()).enumerate() {
+        let page = Page {
+            number: (!alone).then_some(n + 1),
+            original,
+            result,
+            // What is no single picture is judged by its pixels.
+            file: if alone { Cow::Borrowed(&after.bytes[..]) } else { Cow::Owned(as_png(result)?) },
+        };
+        compare(plan, anonymizer, page, sidecar.as_ref(), &mut report)?;
     }
     report.status = match (report.findings.is_empty(), report.unjudged) {
         (false, _) => Status::Violation,
@@ -77,12 +78,58 @@ pub fn check(
     Ok(report)
 }
 
-/// The photo, its file's SHA-256 and bytes.
-fn read(plan: &VerifyPlan, path: &Path) -> anyhow::Result<(Photo, String, Vec<u8>)> {
+/// A file that was read.
+struct Read {
+    album: Album,
+    sha256: String,
+    bytes: Vec<u8>,
+}
+
+fn read(plan: &VerifyPlan, path: &Path) -> anyhow::Result<Read> {
     let place = || path.display().to_string();
     let bytes = files::read_photo(path, &plan.limits).with_context(place)?;
-    let photo = decode(&bytes, &plan.limits).with_context(place)?;
-    Ok((photo, hex(&Sha256::digest(&bytes)), bytes))
+    let album = decode_album(&bytes, &plan.limits).with_context(place)?;
+    Ok(Read { album, sha256: hex(&Sha256::digest(&bytes)), bytes })
+}
+
+/// A picture, page or frame, before and after.
+struct Page<'a> {
+    /// Counted from 1; `None` if it is the only one.
+    number: Option<usize>,
+    original: &'a Photo,
+    result: &'a Photo,
+    /// The result as a file of a single picture.
+    file: Cow<'a, [u8]>,
+}
+
+fn as_png(photo: &Photo) -> anyhow::Result<Vec<u8>> {
+    Ok(encode(photo, &EncodeOptions { format: Some(Format::Png), keep_safe_metadata: false })?)
+}
+
+fn compare(
+    plan: &VerifyPlan,
+    anonymizer: &mut Anonymizer,
+    page: Page<'_>,
+    sidecar: Option<&Sidecar>,
+    report: &mut PairReport,
+) -> anyhow::Result<()> {
+    let (was, is) = (size(page.original), size(page.result));
+    if was != is {
+        report.findings.push(Finding::Size { original: was, result: is, page: page.number });
+    }
+    let place = || report.original.display().to_string();
+    let faces = anonymizer.detect(&page.original.raster).with_context(place)?;
+    let still = anonymizer.detect(&page.result.raster)?;
+    let shown = |face: &&Face| sidecar.is_some_and(|s| is_shown(s, face));
+    let (visible, hidden): (Vec<&Face>, Vec<&Face>) = faces.iter().partition(shown);
+    report.visible += visible.len();
+    report.faces += faces.iter().filter(|f| f.score >= plan.min_score).count();
+    let targets = targets(&hidden, sidecar);
+    judge(plan, &page, &targets, report)?;
+    if was == is {
+        still_found(&still, &hidden, page.number, report);
+    }
+    Ok(())
 }
 
 fn size(photo: &Photo) -> [u32; 2] {
@@ -158,26 +205,25 @@ fn of_ellipse(e: &Ellipse) -> TruthFace {
 /// Holds each target against the result by the leak rule of `faceveil-eval`.
 fn judge(
     plan: &VerifyPlan,
-    original: Photo,
-    result: &[u8],
+    page: &Page<'_>,
     targets: &[Target],
     report: &mut PairReport,
 ) -> anyhow::Result<()> {
     if targets.is_empty() {
         return Ok(());
     }
-    let (width, height) = (original.raster.width(), original.raster.height());
-    let picture = Picture::from(original.raster);
+    let [width, height] = size(page.original);
+    let picture = Picture::from(page.original.raster.clone());
     let view = RgbView::new(width, height, picture.pixels()).context("no pixels")?;
     let shapes: Vec<TruthFace> = targets.iter().map(|t| t.shape).collect();
-    let verdict = judge_pair(view, result, &shapes)?;
+    let verdict = judge_pair(view, &page.file, &shapes)?;
     for (target, verdict) in targets.iter().zip(&verdict.faces) {
         let &FaceVerdict { status, covered, kept, .. } = verdict;
         let counts = target.score.is_none_or(|score| score >= plan.min_score);
         report.unjudged += usize::from(counts && !status.is_judged());
         if status.is_leak() {
             let (rect, score, region) = (target.rect, target.score, target.region.clone());
-            let leak = Finding::Leak { rect, score, region, how: status, covered, kept };
+            let leak = Finding::Leak { rect, score, region, how: status, covered, kept, page: page.number };
             if counts { &mut report.findings } else { &mut report.doubtful }.push(leak);
         }
     }
@@ -186,21 +232,22 @@ fn judge(
 
 /// Faces of the result where the original has one that is said to be hidden. What is a leak already is not
 /// told twice.
-fn still_found(still: &[Face], hidden: &[&Face], report: &mut PairReport) {
-    let known: Vec<[f32; 4]> = report.findings.iter().chain(&report.doubtful).filter_map(leak).collect();
+fn still_found(still: &[Face], hidden: &[&Face], page: Option<usize>, report: &mut PairReport) {
+    let told = report.findings.iter().chain(&report.doubtful);
+    let known: Vec<[f32; 4]> = told.filter_map(|finding| leak(finding, page)).collect();
     for face in still {
         let there = |h: &&&Face| is_same(face, h) && !known.contains(&corners(&h.rect));
         if hidden.iter().find(there).is_none() {
             continue;
         }
-        let found = Finding::StillFound { rect: corners(&face.rect), score: face.score };
+        let found = Finding::StillFound { rect: corners(&face.rect), score: face.score, page };
         if face.score >= STILL_A_FACE { &mut report.findings } else { &mut report.doubtful }.push(found);
     }
 }
 
-fn leak(finding: &Finding) -> Option<[f32; 4]> {
+fn leak(finding: &Finding, of: Option<usize>) -> Option<[f32; 4]> {
     match finding {
-        Finding::Leak { rect, .. } => Some(*rect),
+        Finding::Leak { rect, page, .. } if *page == of => Some(*rect),
         _ => None,
     }
 }

@@ -211,7 +211,7 @@ impl<'a> Way<'a> {
         let threads = self.video.searchers;
         let (read, seen, hidden) = thread::scope(|scope| {
             let read = scope.spawn(move || -> Result<(), VideoError> {
-                while let Some(frame) = decoder.next()? {
+                while let Some(frame) = decoder.read()? {
                     // Who takes no more has an error of its own.
                     if to_look.send(frame).is_err() {
                         break;

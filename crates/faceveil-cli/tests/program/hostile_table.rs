@@ -64,7 +64,7 @@ fn contents() -> Vec<Case> {
         },
         Case {
             what: "a text named .jpg",
-            says: "in/x.jpg: this looks like text; only JPEG, PNG and WebP photos can be read",
+            says: "in/x.jpg: this looks like text; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
             make: |b| drop(b.put("in/x.jpg", b"not a photo\n")),
             ..BAD
         },
@@ -116,16 +116,50 @@ fn contents() -> Vec<Case> {
             ..BAD
         },
         Case {
-            what: "a GIF",
+            what: "a GIF without a frame",
             command: "faceveil blur in -o out",
-            says: "in/x.gif: this looks like a GIF picture; only JPEG, PNG and WebP photos can be read",
+            says: "in/x.gif: damaged GIF: Unexpected End of File",
             make: |b| drop(b.put("in/x.gif", b"GIF89a\x01\0\x01\0\0\0\0;")),
             ..BAD
         },
         Case {
-            what: "a TIFF whose name does not say so",
+            what: "a GIF of 65,535×65,535 pixels in 30 bytes",
             command: "faceveil blur in -o out",
-            says: "in/scan: this looks like TIFF or camera raw; only JPEG, PNG and WebP photos can be read",
+            says: "in/x.gif: 65535×65535 pixels are more than the limit of 200000000",
+            make: |b| drop(b.put("in/x.gif", b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\0;")),
+            ..BAD
+        },
+        Case {
+            what: "a BMP cut short",
+            command: "faceveil blur in -o out",
+            says: "in/x.bmp: truncated BMP: pixels beyond its 54 bytes",
+            make: |b| {
+                let header = b"BM\x66\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x04\0\0\0\x04\0\0\0\x01\0\x18\0";
+                b.put("in/x.bmp", &[&header[..], &[0; 24]].concat());
+            },
+            ..BAD
+        },
+        Case {
+            what: "an animation where sidecars are asked for",
+            command: "faceveil blur in/x.gif -o out/x.gif --sidecar",
+            says: "in/x.gif: sidecars cover single pictures, and this file has several pages or frames",
+            make: |b| {
+                let frame = b",\0\0\0\0\x01\0\x01\0\x80\0\0\0\xff\xff\xff\x02\x02\x44\x01\0";
+                b.put("in/x.gif", &[b"GIF89a\x01\0\x01\0\0\0\0", &frame[..], frame, b";"].concat());
+            },
+            ..BAD
+        },
+        Case {
+            what: "a JPEG XL picture",
+            command: "faceveil blur in -o out",
+            says: "in/x.jxl: this looks like a JPEG XL picture; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
+            make: |b| drop(b.put("in/x.jxl", b"\0\0\0\x0cJXL \r\n\x87\n")),
+            ..BAD
+        },
+        Case {
+            what: "a TIFF without a page, whose name does not say so",
+            command: "faceveil blur in -o out",
+            says: "in/scan: truncated TIFF: a directory beyond its 10 bytes",
             make: |b| drop(b.put("in/scan", b"II*\0\x08\0\0\0\0\0")),
             ..BAD
         },
@@ -133,11 +167,11 @@ fn contents() -> Vec<Case> {
             what: "a folder with a text, a good photo and one that is not read: the text is left out, the other is an error",
             command: "faceveil blur in -o out",
             code: 2,
-            says: "in/v.heic: this looks like a HEIC picture; only JPEG, PNG and WebP photos can be read",
+            says: "in/v.psd: this looks like a Photoshop document; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
             leaves: &["good.jpg"],
             make: |b| {
                 beside(b);
-                b.put("in/v.heic", b"\0\0\0\x18ftypheic\0\0\0\0");
+                b.put("in/v.psd", b"8BPS\0\x01\0\0\0\0\0\0");
                 b.put("in/notes.txt", b"text");
             },
             ..BAD

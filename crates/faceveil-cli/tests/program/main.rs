@@ -5,6 +5,7 @@ mod behaviour;
 mod browser;
 mod clips;
 mod detection;
+mod frames;
 #[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(target_os = "linux")]

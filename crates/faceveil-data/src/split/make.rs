@@ -59,6 +59,24 @@ pub fn make(faces: &Path, set: Set) -> Result<[Vec<String>; 2], MakeError> {
     Ok(parts)
 }
 
+/// The masked pictures that are held out from training: groups of the report part, in the order of the SHA-256 of their
+/// smallest name, until they are a fifth of all.
+///
+/// # Errors
+/// [`MakeError`] if a picture cannot be read.
+pub fn lab_masks(faces: &Path) -> Result<Vec<String>, MakeError> {
+    let hashed = hashes(faces, Set::MasksVoc, &[""])?;
+    let report = super::names(Set::MasksVoc, super::Part::Report);
+    let mut held_out = Vec::new();
+    for group in ordered_groups(&hashed) {
+        if held_out.len() * 5 < hashed.len() && report.contains(&group[0]) {
+            held_out.extend(group.iter().map(|&name| name.to_owned()));
+        }
+    }
+    held_out.sort_unstable();
+    Ok(held_out)
+}
+
 fn folds(faces: &Path, which: std::ops::RangeInclusive<u8>) -> Result<Vec<String>, MakeError> {
     let mut names = Vec::new();
     for fold in which {
@@ -93,15 +111,8 @@ fn by_group(
     folders: &[&str],
     share: [usize; 2],
 ) -> Result<[Vec<String>; 2], MakeError> {
-    let mut hashed = BTreeMap::new();
-    for folder in folders {
-        for name in stems(faces, set, folder)? {
-            let hash = dhash_of(&image_path(faces, set, &name))?;
-            hashed.insert(name, hash);
-        }
-    }
-    let mut groups = groups(&hashed);
-    groups.sort_by_key(|group| <[u8; 32]>::from(Sha256::digest(group[0].as_bytes())));
+    let hashed = hashes(faces, set, folders)?;
+    let groups = ordered_groups(&hashed);
     let mut sizes: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let mut parts = [Vec::new(), Vec::new()];
     for group in &groups {
@@ -112,6 +123,24 @@ fn by_group(
         parts[to].extend(group.iter().map(|&name| name.to_owned()));
     }
     Ok(parts)
+}
+
+fn hashes(faces: &Path, set: Set, folders: &[&str]) -> Result<BTreeMap<String, u64>, MakeError> {
+    let mut hashed = BTreeMap::new();
+    for folder in folders {
+        for name in stems(faces, set, folder)? {
+            let hash = dhash_of(&image_path(faces, set, &name))?;
+            hashed.insert(name, hash);
+        }
+    }
+    Ok(hashed)
+}
+
+/// [`groups`] in the order of the SHA-256 of their smallest name.
+fn ordered_groups(hashed: &BTreeMap<String, u64>) -> Vec<Vec<&str>> {
+    let mut groups = groups(hashed);
+    groups.sort_by_key(|group| <[u8; 32]>::from(Sha256::digest(group[0].as_bytes())));
+    groups
 }
 
 /// Connected components of "nearer than [`NEAR`]", each sorted.

@@ -4,6 +4,9 @@ use std::iter::Peekable;
 
 use super::{ByName, TruthError, TruthFace, number, numbers};
 
+/// Pictures by their path, with their faces, in the order of their list.
+pub type ByPath = Vec<(String, Vec<TruthFace>)>;
+
 type Lines<'a> = Peekable<Box<dyn Iterator<Item = (usize, &'a str)> + 'a>>;
 
 /// Lines with their numbers from 1, empty ones left out.
@@ -60,11 +63,30 @@ fn ellipse(row: &str, line: usize) -> Result<TruthFace, TruthError> {
 /// [`TruthError`] for a row that is not understood, another number of rows than promised, a name
 /// that comes twice, or a list cut short inside an entry.
 pub fn wider(text: &str) -> Result<ByName, TruthError> {
-    let (mut all, mut lines) = (ByName::new(), lines(text));
+    let mut all = ByName::new();
+    for (line, path, faces) in wider_entries(text)? {
+        let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        insert(&mut all, line, stem, faces)?;
+    }
+    Ok(all)
+}
+
+/// As [`wider`], with the paths as they stand there, in their order.
+///
+/// # Errors
+/// As [`wider`], but for names that come twice.
+pub fn wider_paths(text: &str) -> Result<ByPath, TruthError> {
+    Ok(wider_entries(text)?.into_iter().map(|(_, path, faces)| (path.to_owned(), faces)).collect())
+}
+
+/// Line of the path, path, faces.
+fn wider_entries(text: &str) -> Result<Vec<(usize, &str, Vec<TruthFace>)>, TruthError> {
+    let (mut all, mut lines) = (Vec::new(), lines(text));
     while let Some((line, path)) = lines.next() {
-        let Some((_, file)) = path.rsplit_once('/').filter(|(_, file)| !file.is_empty()) else {
+        if path.rsplit_once('/').is_none_or(|(_, file)| file.is_empty()) {
             return Err(TruthError::field(line, "a picture's path", path));
-        };
+        }
         let (at, need) = count(&mut lines, line)?;
         let (mut faces, mut got) = (Vec::new(), 0);
         while let Some((line, row)) = lines.next_if(|(_, row)| !row.contains('/')) {
@@ -75,8 +97,7 @@ pub fn wider(text: &str) -> Result<ByName, TruthError> {
         if got != need && !placeholder {
             return Err(TruthError::Count { line: at, name: path.to_owned(), need, got });
         }
-        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        insert(&mut all, line, stem, faces)?;
+        all.push((line, path, faces));
     }
     Ok(all)
 }

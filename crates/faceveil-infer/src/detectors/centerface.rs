@@ -6,9 +6,9 @@ use faceveil_core::geom::{Point, RectF};
 use faceveil_core::nms;
 use faceveil_core::raster::RgbView;
 
-use super::{DetectError, fill_input, load_network, padded_size};
+use super::{DetectError, fill_row, load_network, padded_size};
 use crate::kernels::Isa;
-use crate::network::{ImportError, Memory, Network, Precision};
+use crate::network::{ColorOrder, ImportError, Memory, Network, Precision};
 use crate::weights::{CENTERFACE, CENTERFACE_RANGES};
 
 /// Pixels from one cell to the next.
@@ -18,7 +18,7 @@ const NMS_IOU: f32 = 0.3;
 /// Names and channels of the outputs: heat map (before its sigmoid), size, offset, landmarks.
 const OUTPUTS: [(&str, usize); 4] = [("537", 1), ("538", 2), ("539", 2), ("540", 10)];
 
-/// The CenterFace detector. Reads pictures as RGB, `0..=255`.
+/// The CenterFace detector. Its network reads RGB, `0..=255`.
 #[derive(Clone, Debug)]
 pub struct CenterFace {
     network: Network,
@@ -72,7 +72,7 @@ impl CenterFace {
 }
 
 fn load(isa: Isa, precision: Precision) -> Result<Network, ImportError> {
-    let network = load_network(&CENTERFACE, CENTERFACE_RANGES, isa, precision)?;
+    let network = load_network(&CENTERFACE, CENTERFACE_RANGES, ColorOrder::Rgb, isa, precision)?;
     for (name, channels) in OUTPUTS {
         network.expect_output(name, channels)?;
     }
@@ -84,7 +84,7 @@ impl Detector for CenterFace {
 
     fn detect(&mut self, image: RgbView<'_>, min_score: f32) -> Result<Vec<Face>, DetectError> {
         let (width, height) = padded_size(image)?;
-        self.network.run(&mut self.memory, height, width, |to| fill_input(image, width, [0, 1, 2], to));
+        self.network.run(&mut self.memory, height, width, |y, to| fill_row(image, y, to));
         Ok(nms::suppress(self.read_grid(min_score), NMS_IOU))
     }
 }

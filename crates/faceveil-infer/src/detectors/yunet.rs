@@ -7,18 +7,18 @@ use faceveil_core::raster::RgbView;
 
 #[cfg(feature = "yunet")]
 use super::load_network;
-use super::{DetectError, fill_input, padded_size};
+use super::{DetectError, fill_row, padded_size};
 use crate::kernels::Isa;
 #[cfg(feature = "yunet")]
 use crate::network::Precision;
-use crate::network::{ImportError, Memory, Network};
+use crate::network::{ColorOrder, ImportError, Memory, Network};
 use crate::weights::ModelInfo;
 
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Boxes that overlap more are one face; the value of OpenCV's `FaceDetectorYN` in its examples.
 const NMS_IOU: f32 = 0.3;
 
-/// The YuNet_n detector, or the smaller YuNet_s. Reads pictures as BGR, `0..=255`.
+/// The YuNet_n detector, or the smaller YuNet_s. Its network reads BGR, `0..=255`.
 #[derive(Clone, Debug)]
 pub struct YuNet {
     network: Network,
@@ -33,7 +33,8 @@ impl YuNet {
     #[cfg(feature = "yunet")]
     pub fn new(isa: Isa, precision: Precision) -> Result<Self, DetectError> {
         let weights = &crate::weights::YUNET;
-        Self::of(weights, load_network(weights, crate::weights::YUNET_RANGES, isa, precision))
+        let ranges = crate::weights::YUNET_RANGES;
+        Self::of(weights, load_network(weights, ranges, ColorOrder::Bgr, isa, precision))
     }
 
     /// YuNet_s, which has the same form and 53,121 parameters; with the weights inside the binary, in floats.
@@ -43,7 +44,7 @@ impl YuNet {
     #[cfg(feature = "yunet-s")]
     pub fn small(isa: Isa) -> Result<Self, DetectError> {
         let weights = &crate::weights::YUNET_S;
-        Self::of(weights, Network::from_onnx(weights.bytes, 3, isa))
+        Self::of(weights, Network::from_onnx(weights.bytes, ColorOrder::Bgr, isa))
     }
 
     fn of(weights: &ModelInfo, network: Result<Network, ImportError>) -> Result<Self, DetectError> {
@@ -118,7 +119,7 @@ impl Detector for YuNet {
 
     fn detect(&mut self, image: RgbView<'_>, min_score: f32) -> Result<Vec<Face>, DetectError> {
         let (width, height) = padded_size(image)?;
-        self.network.run(&mut self.memory, height, width, |to| fill_input(image, width, [2, 1, 0], to));
+        self.network.run(&mut self.memory, height, width, |y, to| fill_row(image, y, to));
         let mut faces = Vec::new();
         for stride in STRIDES {
             self.read_grid(stride, min_score, &mut faces);

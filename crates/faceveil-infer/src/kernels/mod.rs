@@ -2,6 +2,8 @@
 //! multiple of 8. Each kernel exists once, generic over `Lanes`; [`Isa`] picks the fastest
 //! that the processor has, and [`Isa::Portable`] is the oracle that tests hold the others against.
 
+#[cfg(target_arch = "aarch64")]
+mod arm;
 mod body;
 pub mod int8;
 mod lanes;
@@ -30,6 +32,12 @@ pub enum Isa {
     /// AVX-512 with VNNI, for integers.
     #[cfg(target_arch = "x86_64")]
     Avx512(x86::Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(arm::Neon),
+    /// NEON with dot products, for integers.
+    #[cfg(target_arch = "aarch64")]
+    NeonDot(arm::NeonDot),
 }
 
 impl Isa {
@@ -42,7 +50,9 @@ impl Isa {
     pub fn all() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
         let fast = [x86::Avx2::detect().map(Self::Avx2), x86::Avx512::detect().map(Self::Avx512)];
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let fast = [arm::Neon::detect().map(Self::Neon), arm::NeonDot::detect().map(Self::NeonDot)];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let fast = [None];
         std::iter::once(Self::Portable).chain(fast.into_iter().flatten()).collect()
     }
@@ -65,6 +75,10 @@ impl Isa {
             Self::Avx2(avx2) => avx2.point(x, weights, residual, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.avx2().point(x, weights, residual, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.point(x, weights, residual, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(dot) => dot.neon().point(x, weights, residual, out),
         }
     }
 
@@ -87,6 +101,10 @@ impl Isa {
             Self::Avx2(avx2) => avx2.full_row(rows, weights, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.avx2().full_row(rows, weights, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.full_row(rows, weights, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(dot) => dot.neon().full_row(rows, weights, out),
         }
     }
 
@@ -109,6 +127,10 @@ impl Isa {
             Self::Avx2(avx2) => avx2.depth_row(rows, weights, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.avx2().depth_row(rows, weights, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.depth_row(rows, weights, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(dot) => dot.neon().depth_row(rows, weights, out),
         }
     }
 }

@@ -170,27 +170,28 @@ impl Arithmetic for Int8 {
     type Sum = int8::SumWeights;
 
     fn pack_point(&self, conv: &Conv, ends: Ends, residual: Option<ValueId>) -> int8::PointWeights {
-        int8::PointWeights::pack(&self.conv(conv, ends, &self.scales_of(conv, ends.to), residual))
+        int8::PointWeights::pack(&self.conv(conv, ends, &self.scales_of(conv, ends.to), residual), self.isa)
     }
 
     fn pack_full(&self, conv: &Conv, ends: Ends, inputs: usize) -> int8::PointWeights {
         let outputs = self.scales_of(conv, ends.to);
         int8::PointWeights::pack_full(
             &self.conv(conv, ends, &outputs, None),
+            self.isa,
             inputs,
             lanes(ends.from, inputs),
         )
     }
 
     fn pack_depth(&self, conv: &Conv, ends: Ends) -> int8::DepthWeights {
-        int8::DepthWeights::pack(&self.conv(conv, ends, &self.scales_of(conv, ends.to), None))
+        int8::DepthWeights::pack(&self.conv(conv, ends, &self.scales_of(conv, ends.to), None), self.isa)
     }
 
     fn pack_double(&self, conv: &Conv, ends: Ends) -> int8::PointWeights {
         let conv = four_blocks(conv);
         // A transposed convolution has one scale for all channels (`ranges::is_output`).
         let outputs = vec![self.scales.of(ends.to); conv.bias.len()];
-        int8::PointWeights::pack(&self.conv(&conv, ends, &outputs, None))
+        int8::PointWeights::pack(&self.conv(&conv, ends, &outputs, None), self.isa)
     }
 
     fn pack_sum(&self, a: ValueId, b: ValueId, output: ValueId) -> int8::SumWeights {

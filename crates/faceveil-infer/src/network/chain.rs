@@ -3,7 +3,7 @@
 
 use super::arithmetic::Arithmetic;
 use super::plan::{Finish, Source};
-use super::run::{Picture, grown, pool_row};
+use super::run::{Fill, Picture, grown, pool_row};
 use crate::kernels::int8::SLACK;
 
 /// What the rows between two convolutions of a chain may take, in bytes: a share of a second-level cache.
@@ -69,6 +69,8 @@ impl<V: Copy + Default> Ring<V> {
 pub(super) struct Chain<'a, A: Arithmetic> {
     pub arithmetic: &'a A,
     pub input: &'a Picture<A::Value>,
+    /// Makes the rows of the input if it is the picture itself, which is nowhere as a whole.
+    pub fill: Option<Fill<'a, A::Value>>,
     pub source: &'a Source<A>,
     pub depth: Option<&'a (A::Depth, usize)>,
     pub finish: &'a Finish<A>,
@@ -170,8 +172,11 @@ impl<A: Arithmetic> Chain<'_, A> {
             Source::Full3 { weights, stride, then } => {
                 let middle = y * stride;
                 while framed.made < (middle + 2).min(self.input.height) {
-                    let row = self.input.rows(framed.made, 1);
-                    framed.next().copy_from_slice(row);
+                    let at = framed.made;
+                    match self.fill {
+                        Some(fill) => fill(at, framed.next()),
+                        None => framed.next().copy_from_slice(self.input.rows(at, 1)),
+                    }
                 }
                 let rows = framed.around(middle);
                 match then {

@@ -43,6 +43,9 @@ pub enum ImportError {
     /// A node reads a value that nothing before it makes.
     #[error("value {0} is read before it is made")]
     Unknown(String),
+    /// A graph output is the picture, which the engine does not keep.
+    #[error("output {0} is the picture itself")]
+    Echo(String),
     /// A graph output that a decoder needs is missing, or has another number of channels.
     #[error("output {name} with {channels} channels is missing")]
     Output {
@@ -99,10 +102,23 @@ pub(crate) struct Ops {
     pub outputs: Vec<(String, ValueId, usize, usize)>,
 }
 
-/// Reads the operations of `graph`, whose picture input has `input_channels`. Its value is number 0.
-pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, ImportError> {
+/// Channels of the picture.
+pub(crate) const COLORS: usize = 3;
+
+/// The order of the colours in a network's input; pictures are always given as RGB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColorOrder {
+    /// Red first.
+    Rgb,
+    /// Blue first: red and blue change places in the weights that read the picture.
+    Bgr,
+}
+
+/// Reads the operations of `graph`, whose input is a picture. Its value is number 0.
+pub(crate) fn import(graph: &Graph, order: ColorOrder) -> Result<Ops, ImportError> {
     let mut importer = Importer {
         graph,
+        order,
         names: HashMap::new(),
         finals: HashSet::new(),
         uses: HashMap::new(),
@@ -115,13 +131,16 @@ pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, Import
         *importer.uses.entry(name).or_default() += 1;
     }
     let input = graph.inputs.iter().find(|name| !graph.tensors.contains_key(*name));
-    importer.ops.channels.push(input_channels);
+    importer.ops.channels.push(COLORS);
     importer.names.insert(input.map_or("", String::as_str), 0);
     for node in &graph.nodes {
         importer.node(node)?;
     }
     for name in &graph.outputs {
         let value = importer.named(name)?;
+        if value == 0 {
+            return Err(ImportError::Echo(name.clone()));
+        }
         let channels = importer.ops.channels[value];
         importer.ops.outputs.push((name.clone(), value, 0, channels));
     }
@@ -130,6 +149,7 @@ pub(crate) fn import(graph: &Graph, input_channels: usize) -> Result<Ops, Import
 
 struct Importer<'g> {
     graph: &'g Graph,
+    order: ColorOrder,
     names: HashMap<&'g str, ValueId>,
     /// Names for the decoder only: behind a reshape, a transposition or a sigmoid that is dropped.
     finals: HashSet<&'g str>,
@@ -262,7 +282,13 @@ impl<'g> Importer<'g> {
         if bias.len() != outputs || weights.floats.len() != outputs * inputs * height * width {
             return Err(unsupported(node, "weights are not floats, or the bias has another length"));
         }
-        let conv = Conv { kernel, stride, weights: weights.floats.clone(), bias, relu: false };
+        let mut weights = weights.floats.clone();
+        if from == 0 && self.order == ColorOrder::Bgr {
+            for colors in weights.as_chunks_mut::<9>().0.as_chunks_mut::<COLORS>().0 {
+                colors.swap(0, 2);
+            }
+        }
+        let conv = Conv { kernel, stride, weights, bias, relu: false };
         self.push(node, Op::Conv(from, conv), outputs, self.halvings[from] + u32::from(stride == 2))
     }
 

@@ -10,7 +10,7 @@ pub(crate) mod plan;
 mod ranges;
 pub(crate) mod run;
 
-pub use import::ImportError;
+pub use import::{ColorOrder, ImportError};
 pub use observe::Observer;
 pub use ranges::RangesError;
-pub use run::{Input, Memory, Network, Output, Precision};
+pub use run::{InputRow, Memory, Network, Output, Precision};

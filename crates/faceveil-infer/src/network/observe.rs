@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::arithmetic::Float;
-use super::import::{ImportError, Op, Ops};
+use super::import::{ColorOrder, ImportError, Op, Ops};
 use super::plan::plan_open;
 use super::ranges::is_output;
-use super::run::{Input, Model, Work, read_ops};
+use super::run::{InputRow, Model, Work, read_ops};
 use crate::kernels::{Isa, padded};
 
 /// Watches all values of a network in floats.
@@ -22,20 +22,20 @@ pub struct Observer {
 impl Observer {
     /// # Errors
     /// As [`super::Network::from_onnx`].
-    pub fn from_onnx(bytes: &[u8], input_channels: usize, isa: Isa) -> Result<Self, ImportError> {
-        let ops = read_ops(bytes, input_channels)?;
+    pub fn from_onnx(bytes: &[u8], order: ColorOrder, isa: Isa) -> Result<Self, ImportError> {
+        let ops = read_ops(bytes, order)?;
         let arithmetic = Float { isa };
-        let model = Model { plan: plan_open(&ops, &arithmetic), arithmetic, input_channels };
+        let model = Model { plan: plan_open(&ops, &arithmetic), arithmetic };
         let seen = vec![Vec::new(); ops.channels.len()];
         Ok(Self { ops, model, work: Work::default(), seen })
     }
 
-    /// Runs the network on one picture; `fill` writes it in place.
+    /// Runs the network on one picture; `fill` writes its rows, as for [`super::Network::run`].
     ///
     /// # Panics
     /// Unless height and width are multiples of 32.
-    pub fn observe(&mut self, height: usize, width: usize, fill: impl FnOnce(Input<'_>)) {
-        self.model.run(&mut self.work, height, width, |to| fill(Input::Float(to)));
+    pub fn observe(&mut self, height: usize, width: usize, fill: impl Fn(usize, InputRow<'_>)) {
+        self.model.run(&mut self.work, (height, width), &|y, to| fill(y, InputRow::Float(to)));
         for (value, picture) in self.work.slots.iter().enumerate().skip(1) {
             let channels = self.ops.channels[value];
             let mut extremes = vec![(0.0f32, 0.0f32); channels];

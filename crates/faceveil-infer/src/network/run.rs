@@ -2,11 +2,11 @@
 
 use super::arithmetic::{Arithmetic, Float, Int8};
 use super::chain::{Chain, Scratch};
-use super::import::{ImportError, Ops, import};
+use super::import::{COLORS, ColorOrder, ImportError, Ops, import};
 use super::plan::{Finish, Plan, Step, join_heads, plan};
 use super::ranges::Scales;
 use crate::kernels::int8::Scale;
-use crate::kernels::{Isa, padded};
+use crate::kernels::{Isa, LANES, padded};
 use crate::onnx::Graph;
 
 /// A picture of channels, `[height, width, channels]`.
@@ -65,9 +65,9 @@ pub(super) struct Work<V> {
     four: Vec<V>,
 }
 
-/// Where the picture goes, `[height, width, channels]`: samples `0..=255`, of either kind.
+/// Where a row of the picture goes, `[width, 3]` as RGB: samples `0..=255`, of either kind.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub enum InputRow<'a> {
     /// For a float network.
     Float(&'a mut [f32]),
     /// For an integer network.
@@ -125,6 +125,9 @@ pub enum Precision {
     Int8,
 }
 
+/// Writes row `y` of the picture.
+pub(super) type Fill<'a, V> = &'a dyn Fn(usize, &mut [V]);
+
 /// A network ready to run.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -142,25 +145,24 @@ enum Engine {
 pub(super) struct Model<A: Arithmetic> {
     pub plan: Plan<A>,
     pub arithmetic: A,
-    pub input_channels: usize,
 }
 
-/// The operations of an ONNX file whose input is a picture of `input_channels`, output branches joined.
-pub(super) fn read_ops(bytes: &[u8], input_channels: usize) -> Result<Ops, ImportError> {
-    let mut ops = import(&Graph::parse(bytes)?, input_channels)?;
+/// The operations of an ONNX file whose input is a picture, output branches joined.
+pub(super) fn read_ops(bytes: &[u8], order: ColorOrder) -> Result<Ops, ImportError> {
+    let mut ops = import(&Graph::parse(bytes)?, order)?;
     join_heads(&mut ops);
     Ok(ops)
 }
 
 impl Network {
-    /// Reads an ONNX file whose input is a picture of `input_channels`; runs it in floats with the instructions of `isa`.
+    /// Reads an ONNX file whose input is a picture of three channels; runs it in floats with the instructions of `isa`.
     ///
     /// # Errors
     /// [`ImportError`] if the bytes are no ONNX or the network has an operation that the engine lacks.
-    pub fn from_onnx(bytes: &[u8], input_channels: usize, isa: Isa) -> Result<Self, ImportError> {
-        let ops = read_ops(bytes, input_channels)?;
+    pub fn from_onnx(bytes: &[u8], order: ColorOrder, isa: Isa) -> Result<Self, ImportError> {
+        let ops = read_ops(bytes, order)?;
         let arithmetic = Float { isa };
-        let model = Model { plan: plan(&ops, &arithmetic), arithmetic, input_channels };
+        let model = Model { plan: plan(&ops, &arithmetic), arithmetic };
         Ok(Self { engine: Engine::Float(model) })
     }
 
@@ -171,12 +173,12 @@ impl Network {
     pub fn from_onnx_int8(
         bytes: &[u8],
         ranges: &str,
-        input_channels: usize,
+        order: ColorOrder,
         isa: Isa,
     ) -> Result<Self, ImportError> {
-        let ops = read_ops(bytes, input_channels)?;
+        let ops = read_ops(bytes, order)?;
         let arithmetic = Int8 { isa, scales: Scales::parse(ranges, &ops)? };
-        let model = Model { plan: plan(&ops, &arithmetic), arithmetic, input_channels };
+        let model = Model { plan: plan(&ops, &arithmetic), arithmetic };
         Ok(Self { engine: Engine::Int8(model) })
     }
 
@@ -193,16 +195,19 @@ impl Network {
         if found { Ok(()) } else { Err(ImportError::Output { name: name.to_owned(), channels }) }
     }
 
-    /// Runs the network; `fill` writes the picture in place.
+    /// Runs the network; `fill` writes row `y` of the picture, from the first to the last for each convolution
+    /// that reads it.
     ///
     /// # Panics
     /// Unless height and width are multiples of 32: the caller pads.
-    pub fn run(&self, memory: &mut Memory, height: usize, width: usize, fill: impl FnOnce(Input<'_>)) {
+    pub fn run(&self, memory: &mut Memory, height: usize, width: usize, fill: impl Fn(usize, InputRow<'_>)) {
         match &self.engine {
             Engine::Float(model) => {
-                model.run(&mut memory.float, height, width, |to| fill(Input::Float(to)));
+                model.run(&mut memory.float, (height, width), &|y, to| fill(y, InputRow::Float(to)));
             }
-            Engine::Int8(model) => model.run(&mut memory.int8, height, width, |to| fill(Input::Int8(to))),
+            Engine::Int8(model) => {
+                model.run(&mut memory.int8, (height, width), &|y, to| fill(y, InputRow::Int8(to)));
+            }
         }
     }
 
@@ -221,23 +226,15 @@ impl Network {
 }
 
 impl<A: Arithmetic> Model<A> {
-    pub fn run(
-        &self,
-        work: &mut Work<A::Value>,
-        height: usize,
-        width: usize,
-        fill: impl FnOnce(&mut [A::Value]),
-    ) {
+    pub fn run(&self, work: &mut Work<A::Value>, (height, width): (usize, usize), fill: Fill<'_, A::Value>) {
         assert!(
             height > 0 && width > 0 && height.is_multiple_of(32) && width.is_multiple_of(32),
             "{width}×{height}: not of 32"
         );
         work.slots.resize(self.plan.slots.max(1), Picture::default());
-        let input = &mut work.slots[self.plan.input];
-        input.reshape(height, width, self.input_channels);
-        fill(input.rows_mut(0, height));
+        work.slots[self.plan.input] = Picture { height, width, channels: COLORS, data: Vec::new() };
         for step in &self.plan.steps {
-            self.step(step, work);
+            self.step(step, work, fill);
         }
     }
 
@@ -255,7 +252,7 @@ impl<A: Arithmetic> Model<A> {
         Output { height, width, stride, first: found.first, channels: found.channels, values }
     }
 
-    fn step(&self, step: &Step<A>, work: &mut Work<A::Value>) {
+    fn step(&self, step: &Step<A>, work: &mut Work<A::Value>, fill: Fill<'_, A::Value>) {
         let Work { slots, scratch, four } = work;
         match step {
             Step::Chain { input, output, source, depth, finish } => {
@@ -267,6 +264,7 @@ impl<A: Arithmetic> Model<A> {
                 Chain {
                     arithmetic: &self.arithmetic,
                     input: &slots[*input],
+                    fill: (*input == self.plan.input).then_some(fill),
                     source,
                     depth: depth.as_ref(),
                     finish,
@@ -314,14 +312,26 @@ impl<A: Arithmetic> Model<A> {
     }
 }
 
-/// The maximum of each 2×2 pixels of two rows.
+/// The maximum of each 2×2 pixels of two rows; channels are padded to whole lanes.
 pub(super) fn pool_row<V: Copy + PartialOrd>(above: &[V], below: &[V], channels: usize, out: &mut [V]) {
-    let twos = above.chunks_exact(2 * channels).zip(below.chunks_exact(2 * channels));
-    for (to, (a, b)) in out.chunks_exact_mut(channels).zip(twos) {
-        let four = a[..channels].iter().zip(&a[channels..]).zip(b[..channels].iter().zip(&b[channels..]));
-        let larger = |x: V, y: V| if x > y { x } else { y };
+    // Constant counts of channels become a few vectors.
+    match channels {
+        16 => pool_blocks::<V, 16>(above, below, 1, out),
+        64 => pool_blocks::<V, 64>(above, below, 1, out),
+        _ => pool_blocks::<V, LANES>(above, below, channels / LANES, out),
+    }
+}
+
+/// As [`pool_row`], for `blocks * B` channels.
+fn pool_blocks<V: Copy + PartialOrd, const B: usize>(above: &[V], below: &[V], blocks: usize, out: &mut [V]) {
+    let larger = |x: V, y: V| if x > y { x } else { y };
+    let pairs = above.as_chunks::<B>().0.chunks_exact(2 * blocks);
+    let pairs = pairs.zip(below.as_chunks::<B>().0.chunks_exact(2 * blocks));
+    for (to, (above, below)) in out.as_chunks_mut::<B>().0.chunks_exact_mut(blocks).zip(pairs) {
+        let (above, below) = (above.split_at(blocks), below.split_at(blocks));
+        let four = above.0.iter().zip(above.1).zip(below.0.iter().zip(below.1));
         for (to, ((a, b), (c, d))) in to.iter_mut().zip(four) {
-            *to = larger(larger(*a, *b), larger(*c, *d));
+            *to = std::array::from_fn(|i| larger(larger(a[i], b[i]), larger(c[i], d[i])));
         }
     }
 }

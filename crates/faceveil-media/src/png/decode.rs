@@ -1,33 +1,43 @@
 //! PNG in.
 
+use super::animate;
 use crate::inspect::{Part, inspect};
 use crate::orientation::Orientation;
-use crate::{DecodeError, Format, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source, exif, icc};
+use crate::{
+    Album, DecodeError, Format, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source, exif, icc,
+};
 use faceveil_core::raster::{Color, Raster, Samples};
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Reader, Transformations};
 use std::io::Cursor;
 
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, DecodeError> {
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Album, DecodeError> {
     let parts = inspect(bytes)?;
     let (width, height) = size(bytes, &parts)?;
     limits.check(width, height)?;
-    reject_animation(bytes, &parts)?;
     let end = parts.iter().find(|p| p.name == "IEND").map_or(bytes.len(), |p| p.offset + p.length);
     let mut reader = open(&bytes[..end])?;
     let info = reader.info();
     let palette = info.color_type == ColorType::Indexed;
     let (bit_depth, interlaced) = (info.bit_depth as u8, info.interlaced);
     let profile = info.icc_profile.as_ref().map(|p| p.to_vec());
-    let raster = read(&mut reader, width, height)?;
+    let (rasters, motion) = match animate::frames(bytes, &parts) {
+        Some(count) => animate::decode(&mut reader, (width, height), count, limits)?,
+        None => (vec![read(&mut reader, width, height)?], None),
+    };
     reader.finish().map_err(refused)?;
     let (orientation, safe) = metadata(bytes, &parts);
     let colour = colour(bytes, &parts);
-    Ok(Photo {
-        raster: orientation.apply(raster).map_err(|e| refused_in_words(e.to_string()))?,
-        icc: profile.and_then(icc::validated),
-        safe,
-        source: Source::Png(PngCoding { bit_depth, palette, interlaced, colour }),
-    })
+    let icc = profile.and_then(icc::validated);
+    let page = |raster| {
+        Ok(Photo {
+            raster: orientation.apply(raster).map_err(|e| refused_in_words(e.to_string()))?,
+            icc: icc.clone(),
+            safe: safe.clone(),
+            source: Source::Png(PngCoding { bit_depth, palette, interlaced, colour }),
+        })
+    };
+    let pages = rasters.into_iter().map(page).collect::<Result<_, DecodeError>>()?;
+    Album::new(pages, motion).ok_or_else(|| refused_in_words("no frame".into()))
 }
 
 fn refused(error: DecodingError) -> DecodeError {
@@ -48,15 +58,6 @@ fn size(bytes: &[u8], parts: &[Part]) -> Result<(u32, u32), DecodeError> {
         (0, _) | (_, 0) => Err(damaged("a side of 0 pixels")),
         size => Ok(size),
     }
-}
-
-fn reject_animation(bytes: &[u8], parts: &[Part]) -> Result<(), DecodeError> {
-    let several = parts.iter().any(|p| match &*p.name {
-        "fdAT" => true,
-        "acTL" => p.data(bytes).get(..4) != Some(&[0, 0, 0, 1]),
-        _ => false,
-    });
-    if several { Err(DecodeError::Animated { format: Format::Png }) } else { Ok(()) }
 }
 
 /// Every checksum counts: a photo with a flipped bit anywhere is reported, not guessed at.

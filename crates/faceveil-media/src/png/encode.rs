@@ -1,7 +1,7 @@
 //! PNG out.
 
 use crate::colour::{ink_to_rgb, row8};
-use crate::{EncodeError, Format, Photo, PngColour, Source, icc};
+use crate::{EncodeError, Format, Photo, PngColour, Source, heif, icc};
 use faceveil_core::raster::{Color, Raster, Samples};
 use png::chunk::ChunkType;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Info, Writer};
@@ -16,6 +16,22 @@ pub(crate) fn encode(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, Enco
 }
 
 fn write(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, EncodingError> {
+    let mut file = Vec::new();
+    let (encoder, profile) = header(photo, &mut file)?;
+    let mut writer = encoder.write_header()?;
+    write_extras(&mut writer, photo, profile, exif)?;
+    let mut stream = writer.stream_writer_with_size(CHUNK_BYTES)?;
+    write_rows(&photo.raster, &mut stream)?;
+    stream.finish()?;
+    writer.finish()?;
+    Ok(file)
+}
+
+/// An encoder for pictures like this one, and whether it has a profile.
+pub(super) fn header<'a>(
+    photo: &'a Photo,
+    file: &'a mut Vec<u8>,
+) -> Result<(Encoder<'a, &'a mut Vec<u8>>, bool), EncodingError> {
     let raster = &photo.raster;
     let (color, written) = match raster.color() {
         Color::Gray => (ColorType::Grayscale, Color::Gray),
@@ -28,21 +44,29 @@ fn write(photo: &Photo, exif: Option<&[u8]>) -> Result<Vec<u8>, EncodingError> {
     info.bit_depth = if wide(raster) { BitDepth::Sixteen } else { BitDepth::Eight };
     let profile = icc::describing(photo.icc.as_deref(), raster.color(), written);
     info.icc_profile = profile.map(Cow::Borrowed);
-    let mut file = Vec::new();
-    let mut encoder = Encoder::with_info(&mut file, info)?;
+    let mut encoder = Encoder::with_info(file, info)?;
     encoder.set_compression(Compression::Fast);
-    let mut writer = encoder.write_header()?;
+    Ok((encoder, profile.is_some()))
+}
+
+/// Chunks between the header and the picture.
+pub(super) fn write_extras<W: Write>(
+    writer: &mut Writer<W>,
+    photo: &Photo,
+    profile: bool,
+    exif: Option<&[u8]>,
+) -> Result<(), EncodingError> {
     if let Source::Png(coding) = &photo.source {
-        write_colour(&mut writer, &coding.colour, profile.is_some())?;
+        write_colour(writer, &coding.colour, profile)?;
     }
-    if let Some(exif) = exif {
-        writer.write_chunk(ChunkType(*b"eXIf"), exif)?;
+    if let (Source::Heif(_), false, Some((primaries, transfer))) =
+        (&photo.source, profile, heif::named_colours(photo))
+        && let (Ok(primaries), Ok(transfer)) = (u8::try_from(primaries), u8::try_from(transfer))
+    {
+        // RGB, full range.
+        writer.write_chunk(ChunkType(*b"cICP"), &[primaries, transfer, 0, 1])?;
     }
-    let mut stream = writer.stream_writer_with_size(CHUNK_BYTES)?;
-    write_rows(raster, &mut stream)?;
-    stream.finish()?;
-    writer.finish()?;
-    Ok(file)
+    exif.map_or(Ok(()), |exif| writer.write_chunk(ChunkType(*b"eXIf"), exif))
 }
 
 /// CMYK is 8 bits in every format we read; 16 bits of it would be written as 8 bits of RGB.

@@ -119,7 +119,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`VideoError`] if the file is damaged or not as it was. No frame may be taken for the last then.
-    pub fn next(&mut self) -> Result<Option<Frame>, VideoError> {
+    pub fn read(&mut self) -> Result<Option<Frame>, VideoError> {
         let Some(child) = &self.child else { return Ok(None) };
         if let Some(words) = child.complaint().filter(|_| !self.options.keep_damaged) {
             return Err(VideoError::Damaged(words));

@@ -6,105 +6,21 @@
 //! weights are symmetric, `-127..=127`, with a scale for each output channel.
 
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
+mod quantise;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 use super::{Isa, LANES, padded};
+#[cfg(target_arch = "x86_64")]
+pub(super) use pack::Last;
 pub(super) use pack::{Depth64, Panel};
 #[cfg(target_arch = "x86_64")]
-pub(super) use pack::{Last, SUMS, channel};
-
-/// What the 8-bit values of a picture of channels stand for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
-    /// Difference between neighbouring values, above 0.
-    pub step: f32,
-    /// The value that stands for 0.
-    pub zero: u8,
-}
-
-impl Scale {
-    /// Pictures as they are.
-    pub const PIXELS: Self = Self { step: 1.0, zero: 0 };
-
-    /// The finest scale that holds `low..=high` and 0.
-    pub fn of_range(low: f32, high: f32) -> Self {
-        let (low, high) = (low.min(0.0), high.max(0.0));
-        let step = ((high - low) / 255.0).max(1e-6);
-        Self { step, zero: (-low / step).round_ties_even().clamp(0.0, 255.0) as u8 }
-    }
-
-    /// What `q` stands for.
-    pub fn value(self, q: u8) -> f32 {
-        (f32::from(q) - f32::from(self.zero)) * self.step
-    }
-}
-
-/// The float weights of a convolution and what goes in and comes out.
-#[derive(Clone, Copy, Debug)]
-pub struct Conv<'a> {
-    /// `[outputs, taps]`
-    pub weights: &'a [f32],
-    /// `[outputs]`
-    pub bias: &'a [f32],
-    /// What the input's values stand for.
-    pub input: Scale,
-    /// What the output's values stand for, one a channel.
-    pub outputs: &'a [Scale],
-    /// What the values stand for that are added to the output.
-    pub residual: Option<Scale>,
-}
-
-/// Integer weights: a sum of products plus `bias`, times `factor`, plus the residual times its factor, is the output.
-#[derive(Clone, Debug, Default)]
-struct Quantised {
-    /// As the floats: `[outputs, taps]`.
-    weights: Vec<i8>,
-    bias: Vec<i32>,
-    factor: Vec<f32>,
-    residual_factor: Vec<f32>,
-}
-
-/// Sums at most, in either direction, of `bias` and of what is folded into it.
-const MAX_BIAS: f32 = (1 << 24) as f32;
-/// The largest factor from a sum to an output; real ones are far below. With sums below 2^27 no product overflows.
-const MAX_FACTOR: f32 = 15.0;
-
-fn quantise(conv: &Conv<'_>) -> Quantised {
-    let taps = conv.weights.len() / conv.bias.len();
-    let mut made = Quantised::default();
-    for ((row, &bias), output) in conv.weights.chunks_exact(taps).zip(conv.bias).zip(conv.outputs) {
-        let largest = row.iter().fold(0.0f32, |a, w| a.max(w.abs()));
-        let residual_zero = conv.residual.map_or(0.0, |r| f32::from(r.zero) * r.step);
-        // What the sum has to hold beside the products, in the units of the output.
-        let offset = bias + f32::from(output.zero) * output.step - residual_zero;
-        let least_step = (offset.abs() / (conv.input.step * MAX_BIAS)).max(1e-12);
-        let step = (largest / 127.0).max(least_step);
-        let unit = conv.input.step * step;
-        let weights: Vec<i8> = row.iter().map(|w| (w / step).round_ties_even() as i8).collect();
-        let total: i32 = weights.iter().map(|&w| i32::from(w)).sum();
-        made.bias.push((offset / unit).round_ties_even() as i32 - i32::from(conv.input.zero) * total);
-        made.factor.push((unit / output.step).min(MAX_FACTOR));
-        made.residual_factor.push(conv.residual.map_or(0.0, |r| r.step / output.step));
-        made.weights.extend(weights);
-    }
-    made
-}
-
-/// From a sum of products to an output value.
-#[inline(always)]
-pub(super) fn requantise(sum: i32, factor: f32, residual: f32) -> u8 {
-    rounded(sum as f32 * factor + residual)
-}
-
-/// The nearest 8-bit value, ties to even.
-#[inline(always)]
-fn rounded(value: f32) -> u8 {
-    /// Adding and taking it away again rounds to an integer.
-    const ROUND: f32 = 12_582_912.0;
-    (value.clamp(0.0, 255.0) + ROUND - ROUND) as u8
-}
+pub(super) use pairs::{DepthPairs, PairPanel};
+pub use quantise::{Conv, Scale};
+use quantise::{quantise, requantise, rounded};
 
 /// Packed weights of a pointwise convolution, or of a 3×3 over all channels as a pointwise one of three rows.
 #[derive(Clone, Debug)]
@@ -117,28 +33,37 @@ pub struct PointWeights {
     /// Padded.
     outputs: usize,
     pad: u8,
-    panels: Vec<Panel>,
+    panels: Panels,
     with_residual: bool,
 }
 
+/// The weights as the instructions want them that they are packed for.
+#[derive(Clone, Debug)]
+enum Panels {
+    Fours(Vec<Panel>),
+    #[cfg(target_arch = "x86_64")]
+    Pairs(Vec<PairPanel>),
+}
+
 impl PointWeights {
-    /// Packs `[outputs, inputs]` weights; the inputs lie padded to whole lanes.
+    /// Packs `[outputs, inputs]` weights for the instructions of `isa`; the inputs lie padded to whole lanes.
     ///
     /// # Panics
     /// If the lengths do not fit together.
-    pub fn pack(conv: &Conv<'_>) -> Self {
+    pub fn pack(conv: &Conv<'_>, isa: Isa) -> Self {
         let inputs = conv.weights.len() / conv.bias.len();
         let channels = padded(inputs);
-        Self::pack_rows(conv, 1, channels, channels, |o, i| (i < inputs).then_some(o * inputs + i))
+        let place = |o, i| (i < inputs).then_some(o * inputs + i);
+        Self::pack_rows(conv, isa, (1, channels), channels, place)
     }
 
     /// Packs `[outputs, inputs, 3, 3]` weights of a convolution whose inputs lie `channels` apart.
     ///
     /// # Panics
     /// If the lengths do not fit together.
-    pub fn pack_full(conv: &Conv<'_>, inputs: usize, channels: usize) -> Self {
+    pub fn pack_full(conv: &Conv<'_>, isa: Isa, inputs: usize, channels: usize) -> Self {
         let row_len = (3 * channels).next_multiple_of(4);
-        Self::pack_rows(conv, 3, channels, row_len, |o, i| {
+        Self::pack_rows(conv, isa, (3, row_len), channels, |o, i| {
             let (r, place) = (i / row_len, i % row_len);
             let (t, i) = (place / channels, place % channels);
             (t < 3 && i < inputs).then_some((o * inputs + i) * 9 + r * 3 + t)
@@ -148,15 +73,23 @@ impl PointWeights {
     /// `place` says where the weight of an output and a value that it reads is among the floats.
     fn pack_rows(
         conv: &Conv<'_>,
-        rows: usize,
+        isa: Isa,
+        (rows, row_len): (usize, usize),
         channels: usize,
-        row_len: usize,
         place: impl Fn(usize, usize) -> Option<usize>,
     ) -> Self {
         assert_eq!(conv.outputs.len(), conv.bias.len(), "a scale for each output");
         let quantised = quantise(conv);
         let outputs = padded(conv.bias.len());
-        let panels = pack::panels(&quantised, outputs, rows * row_len, place);
+        let panels = match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(_) => Panels::Pairs(pairs::panels(&quantised, outputs, rows * row_len, place)),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(_) | Isa::NeonDot(_) => {
+                Panels::Fours(pack::panels(&quantised.signed(), 16, outputs, rows * row_len, place))
+            }
+            _ => Panels::Fours(pack::panels(&quantised, 64, outputs, rows * row_len, place)),
+        };
         let with_residual = conv.residual.is_some();
         Self { rows, row_len, channels, outputs, pad: conv.input.zero, panels, with_residual }
     }
@@ -176,10 +109,6 @@ impl PointWeights {
         self.row_len
     }
 
-    pub(super) fn panels(&self) -> &[Panel] {
-        &self.panels
-    }
-
     /// The value that stands for 0 in the input.
     pub fn pad(&self) -> u8 {
         self.pad
@@ -192,38 +121,57 @@ pub struct DepthWeights {
     /// Padded.
     channels: usize,
     pad: u8,
+    blocks: Blocks,
+}
+
+/// As [`Panels`].
+#[derive(Clone, Debug)]
+enum Blocks {
+    Fours(DepthFours),
+    #[cfg(target_arch = "x86_64")]
+    Pairs(Vec<DepthPairs>),
+}
+
+/// Depthwise weights for vectors of 64 bytes.
+#[derive(Clone, Debug)]
+pub(super) struct DepthFours {
     /// 64 channels each, the last filled up with zeros.
-    blocks: Vec<Depth64>,
+    pub blocks: Vec<Depth64>,
     /// Where 64 values hold several pixels: the weights for them, repeated.
-    flat: Option<Depth64>,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code))]
+    pub flat: Option<Box<Depth64>>,
 }
 
 impl DepthWeights {
-    /// Packs `[channels, 3, 3]` weights.
+    /// Packs `[channels, 3, 3]` weights for the instructions of `isa`.
     ///
     /// # Panics
     /// If the lengths do not fit together.
-    pub fn pack(conv: &Conv<'_>) -> Self {
+    pub fn pack(conv: &Conv<'_>, isa: Isa) -> Self {
         assert_eq!(conv.weights.len(), conv.bias.len() * 9, "{} channels of 3×3", conv.bias.len());
         assert_eq!(conv.outputs.len(), conv.bias.len(), "a scale for each output");
         let quantised = quantise(conv);
+        #[cfg(target_arch = "aarch64")]
+        let quantised = if isa == Isa::Portable { quantised } else { quantised.signed() };
         let channels = padded(conv.bias.len());
-        let blocks = (0..channels).step_by(64).map(|at| Depth64::pack(&quantised, |i| at + i)).collect();
-        let flat = 64usize.is_multiple_of(channels).then(|| Depth64::pack(&quantised, |i| i % channels));
-        Self { channels, pad: conv.input.zero, blocks, flat }
+        let blocks = match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(_) => Blocks::Pairs(DepthPairs::pack(&quantised, channels)),
+            _ => {
+                let starts = (0..channels).step_by(64);
+                let flat = 64usize.is_multiple_of(channels);
+                Blocks::Fours(DepthFours {
+                    blocks: starts.map(|at| Depth64::pack(&quantised, |i| at + i)).collect(),
+                    flat: flat.then(|| Box::new(Depth64::pack(&quantised, |i| i % channels))),
+                })
+            }
+        };
+        Self { channels, pad: conv.input.zero, blocks }
     }
 
     /// Channels, padded.
     pub fn channels(&self) -> usize {
         self.channels
-    }
-
-    pub(super) fn blocks(&self) -> &[Depth64] {
-        &self.blocks
-    }
-
-    pub(super) fn flat(&self) -> Option<&Depth64> {
-        self.flat.as_ref()
     }
 
     /// The value that stands for 0 in the input.
@@ -249,7 +197,7 @@ impl SumWeights {
     }
 
     /// Factors of both summands and the offset.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(super) fn parts(&self) -> (f32, f32, f32) {
         (self.a, self.b, self.offset)
     }
@@ -274,54 +222,67 @@ impl Isa {
     /// `x`: `[pixels, inputs]`, `residual` and `out`: `[pixels, outputs]`, both padded counts.
     ///
     /// # Panics
-    /// If the lengths do not fit together.
+    /// If the lengths do not fit together, or the weights are packed for other instructions.
     pub fn point_int8(self, x: &[u8], weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
         let pixels = out.len() / weights.outputs;
         assert_eq!(out.len(), pixels * weights.outputs, "output of {} channels", weights.outputs);
         assert_eq!((weights.rows, x.len()), (1, pixels * weights.channels), "input of {pixels} pixels");
         assert_eq!(residual.is_some(), weights.with_residual, "residual");
         assert!(residual.is_none_or(|r| r.len() == out.len()), "residual of {pixels} pixels");
-        self.windows(Windows { rows: [x; 3], step: weights.channels }, weights, residual, out);
+        self.windows(Windows::of(weights, [x; 3], 1), weights, residual, out);
     }
 
     /// One row of a 3×3 convolution over all channels, with weights of [`PointWeights::pack_full`]; `out`: `[w, outputs]`.
     ///
     /// # Panics
-    /// If the lengths do not fit together.
+    /// As [`Self::point_int8`].
     pub fn full_row_int8(self, rows: Rows<'_>, weights: &PointWeights, out: &mut [u8]) {
         let width = out.len() / weights.outputs;
         assert_eq!(out.len(), width * weights.outputs, "output of {} channels", weights.outputs);
         assert_eq!((weights.rows, weights.with_residual), (3, false), "weights of a 3×3 convolution");
         let need = (width.max(1) - 1) * rows.stride * weights.channels + weights.row_len;
         assert!(rows.rows.iter().all(|r| r.len() >= need), "rows of {need} values");
-        self.windows(Windows { rows: rows.rows, step: rows.stride * weights.channels }, weights, None, out);
+        self.windows(Windows::of(weights, rows.rows, rows.stride), weights, None, out);
     }
 
     fn windows(self, x: Windows<'_>, weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
-        match self {
-            Self::Portable => reference::windows(x, weights, residual, out),
+        match (self, &weights.panels) {
+            (Self::Portable, Panels::Fours(panels)) => reference::windows(x, panels, residual, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.windows_int8(x, weights, residual, out),
+            (Self::Avx2(avx2), Panels::Pairs(panels)) => avx2.windows_int8(x, panels, residual, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.windows_int8(x, weights, residual, out),
+            (Self::Avx512(avx512), Panels::Fours(panels)) => avx512.windows_int8(x, panels, residual, out),
+            #[cfg(target_arch = "aarch64")]
+            (Self::Neon(neon), Panels::Fours(panels)) => neon.windows_int8(x, panels, residual, out),
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot(dot), Panels::Fours(panels)) => dot.windows_int8(x, panels, residual, out),
+            #[cfg(target_arch = "x86_64")]
+            _ => panic!("weights packed for other instructions than {self:?}"),
         }
     }
 
     /// One row of a 3×3 convolution of each channel with its own weights; `out`: `[w, c]`.
     ///
     /// # Panics
-    /// If the lengths do not fit together.
+    /// As [`Self::point_int8`].
     pub fn depth_row_int8(self, rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
         let width = out.len() / weights.channels;
         assert_eq!(out.len(), width * weights.channels, "output of {} channels", weights.channels);
         let need = ((width.max(1) - 1) * rows.stride + 3) * weights.channels;
         assert!(rows.rows.iter().all(|r| r.len() >= need), "rows of {need} values");
-        match self {
-            Self::Portable => reference::depth_row(rows, weights, out),
+        let n = weights.channels;
+        match (self, &weights.blocks) {
+            (Self::Portable, Blocks::Fours(fours)) => reference::depth_row(rows, n, &fours.blocks, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.depth_row_int8(rows, weights, out),
+            (Self::Avx2(avx2), Blocks::Pairs(blocks)) => avx2.depth_row_int8(rows, n, blocks, out),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.depth_row_int8(rows, weights, out),
+            (Self::Avx512(avx512), Blocks::Fours(fours)) => avx512.depth_row_int8(rows, n, fours, out),
+            #[cfg(target_arch = "aarch64")]
+            (Self::Neon(neon), Blocks::Fours(fours)) => neon.depth_row_int8(rows, n, &fours.blocks, out),
+            #[cfg(target_arch = "aarch64")]
+            (Self::NeonDot(dot), Blocks::Fours(fours)) => dot.depth_row_int8(rows, n, &fours.blocks, out),
+            #[cfg(target_arch = "x86_64")]
+            _ => panic!("weights packed for other instructions than {self:?}"),
         }
     }
 
@@ -337,6 +298,10 @@ impl Isa {
             Self::Avx2(avx2) => avx2.add_int8(weights, a, b, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.avx2().add_int8(weights, a, b, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.add_int8(weights, a, b, out),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(dot) => dot.neon().add_int8(weights, a, b, out),
         }
     }
 }
@@ -344,18 +309,35 @@ impl Isa {
 /// What each output pixel is computed from: a stretch of each row, that of the next pixel `step` values further.
 #[derive(Clone, Copy)]
 pub(super) struct Windows<'a> {
-    pub rows: [&'a [u8]; 3],
+    rows: [&'a [u8]; 3],
+    /// How many of the rows count: 1 or 3.
+    pub used: usize,
+    /// Values of a stretch, a multiple of 4.
+    pub len: usize,
     pub step: usize,
+    /// Channels that a pixel of the output has.
+    pub outputs: usize,
 }
 
-#[cfg(target_arch = "x86_64")]
-impl Windows<'_> {
-    /// Those from pixel `p` on.
+impl<'a> Windows<'a> {
+    fn of(weights: &PointWeights, rows: [&'a [u8]; 3], stride: usize) -> Self {
+        let PointWeights { rows: used, row_len, channels, outputs, .. } = *weights;
+        Self { rows, used, len: row_len, step: stride * channels, outputs }
+    }
+
+    pub fn rows(&self) -> &[&'a [u8]] {
+        &self.rows[..self.used]
+    }
+
+    /// The first `R` rows from pixel `p` on.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[inline(always)]
-    pub fn starting_at(self, p: usize) -> Self {
-        let [a, b, c] = self.rows;
-        let at = p * self.step;
-        Self { rows: [&a[at..], &b[at..], &c[at..]], ..self }
+    pub fn starting_at<const R: usize>(&self, p: usize) -> [&'a [u8]; R] {
+        let mut rows: [&[u8]; R] = [&[]; R];
+        for (to, from) in rows.iter_mut().zip(self.rows) {
+            *to = &from[p * self.step..];
+        }
+        rows
     }
 }
 

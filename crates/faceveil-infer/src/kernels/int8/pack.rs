@@ -1,11 +1,11 @@
-//! How integer weights lie in memory: in the order in which vectors of 64 bytes read them. The portable kernels
-//! read the same.
+//! How integer weights lie in memory: fours of inputs, in the order in which vectors of 64 bytes read them. The
+//! portable kernels read the same; `pairs` has what AVX2 wants.
 //!
 //! Sums are made 16 at a time. Packing four vectors of 32-bit sums to one of bytes (and unpacking bytes the
 //! other way) works within each 128 bits, so sum `j` of lane `l` of vector `v` of 64 channels is channel
 //! `16 l + 4 v + j`, of 32 channels (two vectors) `8 l + 4 v + j`, of 16 `4 l + j`.
 
-use super::Quantised;
+use super::quantise::Quantised;
 
 /// Sums that are made together.
 pub(crate) const SUMS: usize = 16;
@@ -15,16 +15,16 @@ pub(crate) fn channel(vectors: usize, v: usize, i: usize) -> usize {
     i / 4 * 4 * vectors + 4 * v + i % 4
 }
 
-/// What follows the sums of 16 channels.
+/// What follows the sums of `N` channels.
 #[derive(Clone, Debug)]
-pub(crate) struct Last {
-    pub bias: [i32; SUMS],
-    pub factor: [f32; SUMS],
-    pub residual_factor: [f32; SUMS],
+pub(crate) struct Last<const N: usize = SUMS> {
+    pub bias: [i32; N],
+    pub factor: [f32; N],
+    pub residual_factor: [f32; N],
 }
 
-impl Last {
-    fn pack(from: &Quantised, channel: impl Fn(usize) -> usize) -> Self {
+impl<const N: usize> Last<N> {
+    pub(super) fn pack(from: &Quantised, channel: impl Fn(usize) -> usize) -> Self {
         fn pick<T: Copy + Default>(list: &[T], at: usize) -> T {
             list.get(at).copied().unwrap_or_default()
         }
@@ -36,12 +36,12 @@ impl Last {
     }
 }
 
-/// The weights of 64, 32, 16 or 8 output channels (8 lie as the first of 16).
+/// The weights of one of [`WIDTHS`] of output channels (24 lie as the first of 32, 8 as the first of 16).
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
     /// First output channel.
     pub at: usize,
-    /// Output channels: 64, 32, 16 or 8.
+    /// Output channels.
     pub width: usize,
     /// `[groups of four inputs][vectors][16 sums][4]`
     pub quads: Vec<[i8; 64]>,
@@ -56,9 +56,14 @@ impl Panel {
     }
 }
 
-/// `place(o, i)` says where the weight of output `o` for the `i`-th value that it reads is among the floats.
+/// Output channels of a panel.
+const WIDTHS: [usize; 5] = [64, 32, 24, 16, 8];
+
+/// Panels of at most `widest` channels. `place(o, i)` says where the weight of output `o` for the `i`-th value that it
+/// reads is among the floats.
 pub(super) fn panels(
     from: &Quantised,
+    widest: usize,
     outputs: usize,
     reads: usize,
     place: impl Fn(usize, usize) -> Option<usize>,
@@ -66,7 +71,7 @@ pub(super) fn panels(
     let mut panels = Vec::new();
     let mut at = 0;
     while at < outputs {
-        let width = [64, 32, 16, 8].into_iter().find(|w| at + w <= outputs).unwrap_or(8);
+        let width = WIDTHS.into_iter().find(|w| *w <= widest && at + w <= outputs).unwrap_or(8);
         let vectors = width.div_ceil(SUMS);
         let output = |v, i| at + channel(vectors, v, i);
         let weight = |o: usize, i| {

@@ -1,25 +1,29 @@
 //! The slow, obvious integer kernels: what every machine can run, and what the fast ones must equal bit by bit.
 
-use super::pack::{SUMS, channel};
-use super::{DepthWeights, PointWeights, Rows, Windows, requantise};
+use super::pack::{Depth64, Panel, SUMS, channel};
+use super::{Rows, Windows, requantise};
 
 /// See [`super::Isa::point_int8`] and [`super::Isa::full_row_int8`].
-pub(super) fn windows(x: Windows<'_>, weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
-    let (n, groups) = (weights.outputs, weights.row_len / 4);
+pub(super) fn windows(x: Windows<'_>, panels: &[Panel], residual: Option<&[u8]>, out: &mut [u8]) {
+    let (n, groups) = (x.outputs, x.len / 4);
     for (p, pixel) in out.chunks_exact_mut(n).enumerate() {
-        for panel in &weights.panels {
+        for panel in panels {
             let vectors = panel.vectors();
             for (v, last) in panel.last.iter().enumerate() {
                 let mut sums = last.bias;
-                for (r, row) in x.rows.iter().take(weights.rows).enumerate() {
-                    let fours = row[p * x.step..][..weights.row_len].as_chunks::<4>().0;
+                for (r, row) in x.rows().iter().enumerate() {
+                    let fours = row[p * x.step..][..x.len].as_chunks::<4>().0;
                     let quads = panel.quads[r * groups * vectors..].iter().skip(v).step_by(vectors);
                     for (four, quads) in fours.iter().zip(quads) {
                         add_products(&mut sums, four, quads);
                     }
                 }
-                for (i, sum) in sums.into_iter().enumerate().take(panel.width) {
-                    let c = panel.at + channel(vectors, v, i);
+                for (i, sum) in sums.into_iter().enumerate() {
+                    let c = channel(vectors, v, i);
+                    if c >= panel.width {
+                        continue;
+                    }
+                    let c = panel.at + c;
                     let added = residual.map_or(0.0, |r| f32::from(r[p * n + c]) * last.residual_factor[i]);
                     pixel[c] = requantise(sum, last.factor[i], added);
                 }
@@ -37,10 +41,9 @@ fn add_products(sums: &mut [i32; SUMS], four: &[u8; 4], quads: &[i8; 64]) {
 }
 
 /// See [`super::Isa::depth_row_int8`].
-pub(super) fn depth_row(rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
-    let n = weights.channels;
+pub(super) fn depth_row(rows: Rows<'_>, n: usize, blocks: &[Depth64], out: &mut [u8]) {
     for (x, pixel) in out.chunks_exact_mut(n).enumerate() {
-        for (b, (block, values)) in weights.blocks.iter().zip(pixel.chunks_mut(64)).enumerate() {
+        for (b, (block, values)) in blocks.iter().zip(pixel.chunks_mut(64)).enumerate() {
             let first = x * rows.stride * n + b * 64;
             for (v, last) in block.last.iter().enumerate() {
                 for i in 0..SUMS {

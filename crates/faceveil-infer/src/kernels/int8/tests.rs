@@ -83,9 +83,9 @@ fn pointwise_is_the_same_on_all_and_near_the_floats() {
                 x.chunks_exact(padded(inputs)).flat_map(|p| real(INPUT, &p[..inputs])).collect();
             let floats = residual.as_ref().map(|r| real(RESIDUAL, r));
             let want = float::point(&unpadded, &w, &b, floats.as_deref(), false);
-            let packed = PointWeights::pack(&conv);
             let case = format!("{pixels} px, {inputs} -> {count}, residual {with_residual}");
             check(&case, &want, &scales, inputs, |isa| {
+                let packed = PointWeights::pack(&conv, isa);
                 let mut out = vec![0; pixels * packed.outputs()];
                 isa.point_int8(&x, &packed, residual.as_deref(), &mut out);
                 out
@@ -106,9 +106,9 @@ fn full_is_the_same_on_all_and_near_the_floats() {
         let conv = Conv { weights: &w, bias: &b, input: INPUT, outputs: &scales, residual: None };
         let reals = rows.each_ref().map(|r| real(INPUT, &r[..len]));
         let want = float::full_row(reals.each_ref().map(|r| r.as_slice()), stride, &w, &b, width, false);
-        let packed = PointWeights::pack_full(&conv, inputs, inputs);
         let case = format!("{width} px, {inputs} -> {count}, stride {stride}");
         check(&case, &want, &scales, inputs * 9, |isa| {
+            let packed = PointWeights::pack_full(&conv, isa, inputs, inputs);
             let mut out = vec![0; width * packed.outputs()];
             isa.full_row_int8(
                 Rows { rows: rows.each_ref().map(|r| r.as_slice()), stride },
@@ -131,9 +131,9 @@ fn depthwise_is_the_same_on_all_and_near_the_floats() {
             let conv = Conv { weights: &w, bias: &b, input: INPUT, outputs: &scales, residual: None };
             let reals = rows.each_ref().map(|r| real(INPUT, r));
             let want = float::depth_row(reals.each_ref().map(|r| r.as_slice()), stride, &w, &b, width, false);
-            let packed = DepthWeights::pack(&conv);
             let case = format!("{width} px, {channels} channels, stride {stride}");
             check(&case, &want, &scales, 9, |isa| {
+                let packed = DepthWeights::pack(&conv, isa);
                 let mut out = vec![0; width * n];
                 isa.depth_row_int8(
                     Rows { rows: rows.each_ref().map(|r| r.as_slice()), stride },
@@ -166,8 +166,8 @@ fn extreme_weights_neither_overflow_nor_divide_by_zero() {
         for bias in [0.0, -1e30, 1e30] {
             let (w, b) = ([weight; 24], [bias; 3]);
             let conv = Conv { weights: &w, bias: &b, input: INPUT, outputs: &scales, residual: None };
-            let packed = PointWeights::pack(&conv);
             let runs = Isa::all().into_iter().map(|isa| {
+                let packed = PointWeights::pack(&conv, isa);
                 let mut out = [0; 8];
                 isa.point_int8(&[255; 8], &packed, None, &mut out);
                 out

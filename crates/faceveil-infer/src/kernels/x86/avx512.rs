@@ -1,10 +1,12 @@
 //! 8-bit integers with AVX-512 VNNI: 64 products a instruction, summed by fours.
 
+mod depth;
+
 use std::arch::x86_64::{
     __m128i, __m256i, __m512, __m512i, _mm_loadl_epi64, _mm_loadu_si128, _mm_storel_epi64, _mm_storeu_si128,
-    _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_ps, _mm512_alignr_epi64, _mm512_cvtepi32_ps,
-    _mm512_cvtepu8_epi16, _mm512_cvtepu8_epi32, _mm512_cvtps_epi32, _mm512_cvtusepi16_epi8,
-    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm256_loadu_si256, _mm256_mask_storeu_epi8, _mm256_maskz_loadu_epi8, _mm256_storeu_si256, _mm512_add_ps,
+    _mm512_cvtepi32_ps, _mm512_cvtepu8_epi16, _mm512_cvtepu8_epi32, _mm512_cvtps_epi32,
+    _mm512_cvtusepi16_epi8, _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
     _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_max_epi16, _mm512_max_epi32, _mm512_mul_ps,
     _mm512_packs_epi32, _mm512_packus_epi16, _mm512_permutexvar_epi32, _mm512_set1_epi32, _mm512_setr_epi32,
     _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi8, _mm512_unpackhi_epi16,
@@ -12,7 +14,9 @@ use std::arch::x86_64::{
 };
 
 use super::Avx2;
-use crate::kernels::int8::{Depth64, DepthWeights, Last, Panel, PointWeights, Rows, Windows};
+use depth::{dense_row, flat_row, strided_row};
+
+use crate::kernels::int8::{DepthFours, Last, Panel, Rows, Windows};
 
 /// Proof that this processor has AVX-512 with VNNI, AVX2 and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,27 +41,34 @@ impl Avx512 {
     pub(in crate::kernels) fn windows_int8(
         self,
         x: Windows<'_>,
-        weights: &PointWeights,
+        panels: &[Panel],
         residual: Option<&[u8]>,
         out: &mut [u8],
     ) {
         // SAFETY: `self` exists only where the instructions do.
         unsafe {
-            match weights.rows() {
-                1 => tiles::<1>(x, weights, residual, out),
-                _ => tiles::<3>(x, weights, residual, out),
+            match x.used {
+                1 => tiles::<1>(x, panels, residual, out),
+                _ => tiles::<3>(x, panels, residual, out),
             }
         }
     }
 
-    pub(in crate::kernels) fn depth_row_int8(self, rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
+    /// A row of `n` channels.
+    pub(in crate::kernels) fn depth_row_int8(
+        self,
+        rows: Rows<'_>,
+        n: usize,
+        weights: &DepthFours,
+        out: &mut [u8],
+    ) {
         // SAFETY: `self` exists only where the instructions do.
         unsafe {
-            match (rows.stride, weights.flat()) {
-                (1, Some(flat)) if weights.channels() == 16 => flat_row::<2, 4>(rows, flat, out),
-                (1, Some(flat)) if weights.channels() == 32 => flat_row::<4, 8>(rows, flat, out),
-                (1, _) => dense_row(rows, weights, out),
-                _ => strided_row(rows, weights, out),
+            match (rows.stride, &weights.flat) {
+                (1, Some(flat)) if n == 16 => flat_row::<2, 4>(rows, flat, out),
+                (1, Some(flat)) if n == 32 => flat_row::<4, 8>(rows, flat, out),
+                (1, _) => dense_row(rows, n, &weights.blocks, out),
+                _ => strided_row(rows, n, &weights.blocks, out),
             }
         }
     }
@@ -65,12 +76,20 @@ impl Avx512 {
 
 /// Pixels whose sums are made together: 6 × 4 vectors fill 24 of the 32 registers.
 const TILE: usize = 6;
+/// The same where a pixel's sums are one vector: four pixels' bytes fill one.
+const NARROW_TILE: usize = 8;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Option<&[u8]>, out: &mut [u8]) {
-    let n = weights.outputs();
+fn tiles<const R: usize>(x: Windows<'_>, all: &[Panel], residual: Option<&[u8]>, out: &mut [u8]) {
+    let n = x.outputs;
     let pixels = out.len() / n;
     let mut p = 0;
+    if let (16, None, [panel]) = (n, residual, all) {
+        for out in out.chunks_exact_mut(NARROW_TILE * n) {
+            narrow_tile::<R>(x, x.starting_at(p), panel, out);
+            p += NARROW_TILE;
+        }
+    }
     while p < pixels {
         let count = match pixels - p {
             1 => 1,
@@ -78,7 +97,7 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
             4 | 5 => 4,
             _ => TILE,
         };
-        let x = x.starting_at(p);
+        let rows = x.starting_at::<R>(p);
         // No closures here and below: one that is not inlined is compiled without the vector instructions.
         let residual = match residual {
             Some(r) => Some(&r[p * n..(p + count) * n]),
@@ -86,10 +105,10 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
         };
         let out = &mut out[p * n..(p + count) * n];
         match count {
-            TILE => panels::<R, TILE>(x, weights, residual, out),
-            4 => panels::<R, 4>(x, weights, residual, out),
-            2 => panels::<R, 2>(x, weights, residual, out),
-            _ => panels::<R, 1>(x, weights, residual, out),
+            TILE => panels::<R, TILE>(x, rows, all, residual, out),
+            4 => panels::<R, 4>(x, rows, all, residual, out),
+            2 => panels::<R, 2>(x, rows, all, residual, out),
+            _ => panels::<R, 1>(x, rows, all, residual, out),
         }
         p += count;
     }
@@ -99,31 +118,70 @@ fn tiles<const R: usize>(x: Windows<'_>, weights: &PointWeights, residual: Optio
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn panels<const R: usize, const P: usize>(
     x: Windows<'_>,
-    weights: &PointWeights,
+    rows: [&[u8]; R],
+    panels: &[Panel],
     residual: Option<&[u8]>,
     out: &mut [u8],
 ) {
-    for panel in weights.panels() {
+    for panel in panels {
         match panel.vectors() {
-            4 => tile::<R, P, 4>(x, weights, panel, residual, out),
-            2 => tile::<R, P, 2>(x, weights, panel, residual, out),
-            _ => tile::<R, P, 1>(x, weights, panel, residual, out),
+            4 => tile::<R, P, 4>(x, rows, panel, residual, out),
+            2 => tile::<R, P, 2>(x, rows, panel, residual, out),
+            _ => tile::<R, P, 1>(x, rows, panel, residual, out),
         }
     }
+}
+
+/// `V` vectors of bytes for each of `P` pixels.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn tile<const R: usize, const P: usize, const V: usize>(
+    x: Windows<'_>,
+    rows: [&[u8]; R],
+    panel: &Panel,
+    residual: Option<&[u8]>,
+    out: &mut [u8],
+) {
+    let last = last_of::<V>(panel);
+    let sums = sums::<R, P, V>(x, rows, panel);
+    for p in 0..P {
+        let place = p * x.outputs + panel.at..p * x.outputs + panel.at + panel.width;
+        let residual = match residual {
+            Some(r) => Some(&r[place.clone()]),
+            None => None,
+        };
+        finish(sums[p], last, residual, &mut out[place]);
+    }
+}
+
+/// Pixels of 16 channels follow each other: four of them fill a vector.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn narrow_tile<const R: usize>(x: Windows<'_>, rows: [&[u8]; R], panel: &Panel, out: &mut [u8]) {
+    let [last] = last_of::<1>(panel);
+    let sums = sums::<R, NARROW_TILE, 1>(x, rows, panel);
+    let fours = out.as_chunks_mut::<64>().0;
+    for f in 0..NARROW_TILE / 4 {
+        let four = [sums[4 * f][0], sums[4 * f + 1][0], sums[4 * f + 2][0], sums[4 * f + 3][0]];
+        finish_pixels(four, last, &mut fours[f]);
+    }
+}
+
+#[inline]
+fn last_of<const V: usize>(panel: &Panel) -> &[Last; V] {
+    panel.last.as_slice().try_into().expect("a panel has its vectors")
 }
 
 /// `V` vectors of sums for each of `P` pixels.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn tile<const R: usize, const P: usize, const V: usize>(
+fn sums<const R: usize, const P: usize, const V: usize>(
     x: Windows<'_>,
-    weights: &PointWeights,
+    rows: [&[u8]; R],
     panel: &Panel,
-    residual: Option<&[u8]>,
-    out: &mut [u8],
-) {
-    let (n, groups) = (weights.outputs(), weights.row_len() / 4);
-    let last: &[Last; V] = panel.last.as_slice().try_into().expect("a panel has its vectors");
+) -> [[__m512i; V]; P] {
+    let groups = x.len / 4;
+    let last = last_of::<V>(panel);
     let mut sums = [[_mm512_setzero_si512(); V]; P];
     for sums in &mut sums {
         for v in 0..V {
@@ -131,7 +189,7 @@ fn tile<const R: usize, const P: usize, const V: usize>(
         }
     }
     let mut quads = panel.quads.as_chunks::<V>().0.iter();
-    for row in &x.rows[..R] {
+    for row in rows {
         let mut pixels: [&[[u8; 4]]; P] = [&[]; P];
         for (p, pixel) in pixels.iter_mut().enumerate() {
             *pixel = &row[p * x.step..][..groups * 4].as_chunks::<4>().0[..groups];
@@ -149,31 +207,10 @@ fn tile<const R: usize, const P: usize, const V: usize>(
             }
         }
     }
-    if let (1, 16, None) = (V, n, residual) {
-        // Pixels of 16 channels follow each other: four of them fill a vector.
-        let mut out = out.chunks_exact_mut(64);
-        let mut p = 0;
-        for out in out.by_ref() {
-            let four = [sums[p][0], sums[p + 1][0], sums[p + 2][0], sums[p + 3][0]];
-            finish_pixels(four, &last[0], out);
-            p += 4;
-        }
-        for (sums, out) in sums[p..].iter().zip(out.into_remainder().chunks_exact_mut(16)) {
-            finish(*sums, last, None, out);
-        }
-        return;
-    }
-    for (p, sums) in sums.into_iter().enumerate() {
-        let place = p * n + panel.at..p * n + panel.at + panel.width;
-        let residual = match residual {
-            Some(r) => Some(&r[place.clone()]),
-            None => None,
-        };
-        finish(sums, last, residual, &mut out[place]);
-    }
+    sums
 }
 
-/// From sums to bytes; `out` has 16 a vector, or 8.
+/// From sums to bytes; `out` has 16 a vector, or 8 less.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn finish<const V: usize>(sums: [__m512i; V], last: &[Last; V], residual: Option<&[u8]>, out: &mut [u8]) {
@@ -196,7 +233,7 @@ fn finish<const V: usize>(sums: [__m512i; V], last: &[Last; V], residual: Option
 /// From the sums of four pixels of 16 channels to their 64 bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn finish_pixels(sums: [__m512i; 4], last: &Last, out: &mut [u8]) {
+fn finish_pixels(sums: [__m512i; 4], last: &Last, out: &mut [u8; 64]) {
     let factor = load_floats(&last.factor);
     let mut ints = sums;
     for p in 0..4 {
@@ -251,128 +288,6 @@ fn store<const V: usize>(ints: [__m512i; V], out: &mut [u8]) {
     }
 }
 
-/// 64 values of three rows as groups of four (above, middle, below, 0), in the order of the sums.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn interleaved(rows: [&[u8]; 3], at: usize, count: usize) -> [__m512i; 4] {
-    let above = load_some(&rows[0][at..], count);
-    let middle = load_some(&rows[1][at..], count);
-    let below = load_some(&rows[2][at..], count);
-    let zero = _mm512_setzero_si512();
-    let (low, high) = (_mm512_unpacklo_epi8(above, middle), _mm512_unpackhi_epi8(above, middle));
-    let (low_below, high_below) = (_mm512_unpacklo_epi8(below, zero), _mm512_unpackhi_epi8(below, zero));
-    [
-        _mm512_unpacklo_epi16(low, low_below),
-        _mm512_unpackhi_epi16(low, low_below),
-        _mm512_unpacklo_epi16(high, high_below),
-        _mm512_unpackhi_epi16(high, high_below),
-    ]
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn biases(block: &Depth64) -> [__m512i; 4] {
-    let mut sums = [_mm512_setzero_si512(); 4];
-    for v in 0..4 {
-        sums[v] = load_ints(&block.last[v].bias);
-    }
-    sums
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn add_column(sums: &mut [__m512i; 4], column: &[__m512i; 4], block: &Depth64, t: usize) {
-    for v in 0..4 {
-        sums[v] = _mm512_dpbusd_epi32(sums[v], column[v], load_bytes(&block.quads[t][v]));
-    }
-}
-
-/// 16 or 32 channels, stride 1: a vector holds several pixels. The next column is `S1` times 8 bytes further, the
-/// one after it `S2` times.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn flat_row<const S1: i32, const S2: i32>(rows: Rows<'_>, block: &Depth64, out: &mut [u8]) {
-    let len = rows.rows[0].len().min(rows.rows[1].len()).min(rows.rows[2].len());
-    let mut first = interleaved(rows.rows, 0, len.min(64));
-    for (i, out) in out.chunks_mut(64).enumerate() {
-        let at = (i * 64 + 64).min(len);
-        let next = interleaved(rows.rows, at, (len - at).min(64));
-        let mut sums = biases(block);
-        add_column(&mut sums, &first, block, 0);
-        add_column(&mut sums, &shifted::<S1>(&first, &next), block, 1);
-        add_column(&mut sums, &shifted::<S2>(&first, &next), block, 2);
-        finish_some(sums, block, out);
-        first = next;
-    }
-}
-
-/// What lies `S` times 8 bytes further in vectors that follow each other.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn shifted<const S: i32>(first: &[__m512i; 4], next: &[__m512i; 4]) -> [__m512i; 4] {
-    if S == 8 {
-        return *next;
-    }
-    let mut column = *first;
-    for v in 0..4 {
-        column[v] = _mm512_alignr_epi64::<S>(next[v], first[v]);
-    }
-    column
-}
-
-/// Stride 1: each column of the input goes to the sums of three pixels while it is in registers.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn dense_row(rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
-    let n = weights.channels();
-    for (b, block) in weights.blocks().iter().enumerate() {
-        let count = (n - b * 64).min(64);
-        let [mut this, mut next] = [biases(block); 2];
-        add_column(&mut this, &interleaved(rows.rows, b * 64, count), block, 0);
-        let second = interleaved(rows.rows, n + b * 64, count);
-        add_column(&mut this, &second, block, 1);
-        add_column(&mut next, &second, block, 0);
-        for (x, pixel) in out.chunks_exact_mut(n).enumerate() {
-            let mut after = biases(block);
-            let column = interleaved(rows.rows, (x + 2) * n + b * 64, count);
-            add_column(&mut this, &column, block, 2);
-            add_column(&mut next, &column, block, 1);
-            add_column(&mut after, &column, block, 0);
-            finish_some(this, block, &mut pixel[b * 64..b * 64 + count]);
-            (this, next) = (next, after);
-        }
-    }
-}
-
-/// Any stride.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn strided_row(rows: Rows<'_>, weights: &DepthWeights, out: &mut [u8]) {
-    let n = weights.channels();
-    for (b, block) in weights.blocks().iter().enumerate() {
-        let count = (n - b * 64).min(64);
-        for (x, pixel) in out.chunks_exact_mut(n).enumerate() {
-            let mut sums = biases(block);
-            for t in 0..3 {
-                let at = (x * rows.stride + t) * n + b * 64;
-                add_column(&mut sums, &interleaved(rows.rows, at, count), block, t);
-            }
-            finish_some(sums, block, &mut pixel[b * 64..b * 64 + count]);
-        }
-    }
-}
-
-/// As [`finish`], for up to 64 values.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn finish_some(sums: [__m512i; 4], block: &Depth64, out: &mut [u8]) {
-    let mut ints = [_mm512_setzero_si512(); 4];
-    for v in 0..4 {
-        let factor = load_floats(&block.last[v].factor);
-        ints[v] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[v]), factor));
-    }
-    let (low, high) = (_mm512_packs_epi32(ints[0], ints[1]), _mm512_packs_epi32(ints[2], ints[3]));
-    let count = out.len();
-    store_some(_mm512_packus_epi16(low, high), out, count);
-}
-
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn load_ints(from: &[i32; 16]) -> __m512i {
@@ -408,12 +323,17 @@ fn load_some(from: &[u8], count: usize) -> __m512i {
     }
 }
 
+/// The first 32 bytes, or those that there are, and zeros.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn load_half(from: &[u8]) -> __m256i {
-    let from: &[u8; 32] = from.first_chunk().expect("32 values");
-    // SAFETY: the array holds the 32 bytes that are read.
-    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    if let Some(all) = from.first_chunk::<32>() {
+        // SAFETY: the array holds the 32 bytes that are read.
+        unsafe { _mm256_loadu_si256(all.as_ptr().cast()) }
+    } else {
+        // SAFETY: only the bytes that the slice holds are read.
+        unsafe { _mm256_maskz_loadu_epi8(mask(from.len()) as u32, from.as_ptr().cast()) }
+    }
 }
 
 /// 16 bytes, or 8 and zeros.
@@ -444,12 +364,17 @@ fn store_some(bytes: __m512i, to: &mut [u8], count: usize) {
     }
 }
 
+/// The first 32 bytes, or as many as there is room for.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn store_half(bytes: __m256i, to: &mut [u8]) {
-    let to: &mut [u8; 32] = to.first_chunk_mut().expect("32 values");
-    // SAFETY: the array holds the 32 bytes that are written.
-    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), bytes) }
+    if let Some(all) = to.first_chunk_mut::<32>() {
+        // SAFETY: the array holds the 32 bytes that are written.
+        unsafe { _mm256_storeu_si256(all.as_mut_ptr().cast(), bytes) }
+    } else {
+        // SAFETY: only as many bytes are written as the slice holds.
+        unsafe { _mm256_mask_storeu_epi8(to.as_mut_ptr().cast(), mask(to.len()) as u32, bytes) }
+    }
 }
 
 /// 16 bytes, or the first 8.

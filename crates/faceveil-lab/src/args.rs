@@ -1,0 +1,31 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use crate::dataset::args::DatasetArgs;
+use crate::judge::args::{EvaluateArgs, ExportArgs};
+use crate::train::args::TrainArgs;
+
+/// The research bench: from folders of pictures to trained networks.
+#[derive(Debug, Parser)]
+#[command(name = "faceveil-lab", version, subcommand_required = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Pictures with their faces, blurred and masked, in one layout: build, label, look at
+    Dataset(DatasetArgs),
+    /// List the networks with what they cost
+    Nets,
+    /// Train a network
+    Train(TrainArgs),
+    /// Make the small file that the program runs of a checkpoint, and choose its operating point
+    Export(ExportArgs),
+    /// Compare networks on the pictures that nothing was trained or chosen on
+    Evaluate(EvaluateArgs),
+}

@@ -1,0 +1,47 @@
+//! What can be typed after `export` and `evaluate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Checkpoint of a gate network
+    pub checkpoint: PathBuf,
+    /// Folder that holds `faces/`
+    #[arg(long)]
+    pub shared: PathBuf,
+    /// File to write
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// Value from which a square is hidden [default: chosen on the pictures kept for that]
+    #[arg(long)]
+    pub threshold: Option<f32>,
+    /// Value that a connected part must reach somewhere [default: chosen with the threshold]
+    #[arg(long)]
+    pub certain: Option<f32>,
+    /// How far hidden squares grow, in squares [default: chosen with the threshold]
+    #[arg(long)]
+    pub growth: Option<f32>,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Folder that holds `faces/`
+    #[arg(long)]
+    pub shared: PathBuf,
+    /// A gate network to run: NAME=FILE
+    #[arg(long, value_name = "NAME=FILE")]
+    pub gate: Vec<String>,
+    /// Outputs that another program wrote, a folder a set: NAME=FOLDER
+    #[arg(long, value_name = "NAME=FOLDER")]
+    pub outputs: Vec<String>,
+    /// Folder for outputs, results and the page
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// Every n-th picture only
+    #[arg(long, default_value_t = 1)]
+    pub every: usize,
+}

@@ -1,0 +1,113 @@
+//! The operating point: from which value on a square is hidden, and how far that grows. Chosen on pictures of the tune
+//! part that were not trained on.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use faceveil_data::dataset;
+use faceveil_data::split::{Part, Set};
+use faceveil_infer::gate::{Gate, GateWeights, Point};
+use faceveil_media::Limits;
+
+use super::args::ExportArgs;
+use super::coverage::{Coverage, Looked};
+use super::export;
+use crate::train::sources;
+
+/// Most that may be covered of other pixels on fddb, percent, and of face-free pictures hit, with room below the goals of
+/// 3 and 12.
+const MOST_OTHER: f64 = 2.6;
+const MOST_HIT: f64 = 10.0;
+
+/// Thresholds that are tried.
+const THRESHOLDS: [f32; 12] = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8];
+/// Certainties that are tried.
+const CERTAIN: [f32; 11] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98];
+/// Best points that are printed.
+const SHOWN: usize = 15;
+/// Growths that are tried, squares.
+const GROWTHS: [f32; 3] = [0.0, 1.0, 1.5];
+
+/// Runs `faceveil-lab export`.
+///
+/// # Errors
+/// What stopped it.
+pub fn run(args: &ExportArgs) -> Result<ExitCode> {
+    let mut weights = export::gate(&args.checkpoint)?;
+    match (args.threshold, args.growth) {
+        (Some(threshold), Some(growth)) => {
+            weights.threshold = threshold;
+            weights.certain = args.certain.unwrap_or(threshold);
+            weights.growth = growth;
+        }
+        _ => choose(&mut weights, &args.shared)?,
+    }
+    fs::write(&args.out, weights.to_bytes()?).with_context(|| args.out.display().to_string())?;
+    let GateWeights { threshold, certain, growth, .. } = weights;
+    println!("{}: threshold {threshold}, certain {certain}, growth {growth}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn choose(weights: &mut GateWeights, shared: &Path) -> Result<()> {
+    let gate = Gate::from_weights(weights.clone())?;
+    let looked = [Set::Fddb, Set::MasksVoc, Set::Negatives].map(|set| look(&gate, shared, set));
+    let [fddb, masks, free] = looked;
+    let (fddb, masks, free) = (fddb?, masks?, free?);
+    println!("{} + {} + {} pictures to choose on", fddb.len(), masks.len(), free.len());
+    println!("thr. cert. grow | fddb leak, large, other % | masks exposed % (a tenth or more) | face-free hit %");
+    let mut tried = Vec::new();
+    for growth in GROWTHS {
+        for certain in CERTAIN {
+            for threshold in THRESHOLDS.into_iter().filter(|t| *t <= certain) {
+                let point = Point { threshold, certain, growth };
+                tried.push(Tried::new(&fddb, &masks, &free, point));
+            }
+        }
+    }
+    tried.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    for t in tried.iter().take(SHOWN) {
+        let Point { threshold, certain, growth } = t.point;
+        let [all, large, other, exposed, hit] = t.percent;
+        println!("{threshold:.2} {certain:.2} {growth:.1} | {all:5.1} {large:5.1} {other:5.2} | {exposed:5.1} | {hit:5.1}");
+    }
+    let Some(Tried { point, .. }) = tried.first() else { bail!("no operating point was tried") };
+    (weights.threshold, weights.certain, weights.growth) = (point.threshold, point.certain, point.growth);
+    Ok(())
+}
+
+/// An operating point and what it gives.
+struct Tried {
+    point: Point,
+    /// fddb: leaks, of large faces, other pixels; masks: exposed; face-free pictures hit.
+    percent: [f64; 5],
+    cost: f64,
+}
+
+impl Tried {
+    fn new(fddb: &[Looked], masks: &[Looked], free: &[Looked], point: Point) -> Self {
+        let [f, m, n] = [fddb, masks, free].map(|set| Coverage::of(set, &point));
+        let (all, large) = (Coverage::percent(f.all).0, Coverage::percent(f.large).0);
+        let exposed = Coverage::percent(m.middle).1;
+        let other = 100.0 * f.other / f.pictures.max(1) as f64;
+        let hit = 100.0 * n.hit as f64 / n.pictures.max(1) as f64;
+        // What is over its limit outweighs everything; the leaks count as shares of their goals.
+        let over = (other - MOST_OTHER).max(0.0) / MOST_OTHER + (hit - MOST_HIT).max(0.0) / MOST_HIT;
+        let cost = all / 16.0 + large / 6.0 + exposed / 20.0 + 4.0 * over;
+        Self { point, percent: [all, large, other, exposed, hit], cost }
+    }
+}
+
+/// The masks of a set's pictures that were kept to choose on.
+fn look(gate: &Gate, shared: &Path, set: Set) -> Result<Vec<Looked>> {
+    let mut looked = Vec::new();
+    for item in dataset::load(shared, set, Part::Tune)?.into_iter().filter(|i| sources::is_valid(set, &i.name)) {
+        let place = || item.image_path.display().to_string();
+        let bytes = fs::read(&item.image_path).with_context(place)?;
+        let raster = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?.raster;
+        let faces = item.faces(raster.width(), raster.height()).with_context(place)?;
+        looked.push(Looked { mask: gate.mask(&raster)?, faces });
+    }
+    Ok(looked)
+}

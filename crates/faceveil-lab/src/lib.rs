@@ -1,0 +1,43 @@
+//! The research bench in testable pieces, one module a subject. Not for the program that people hide
+//! faces with: that one never needs what is built here.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod dataset;
+pub mod judge;
+pub mod net;
+pub mod random;
+pub mod train;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Verb};
+
+/// Exit code of a run that could not be understood.
+pub(crate) const USAGE: u8 = 3;
+
+/// Runs the program with the arguments `typed`, its own name first.
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(typed) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version go to standard output and are no mistake.
+            let _ = e.print();
+            return if e.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match cli.command {
+        Verb::Dataset(args) => dataset::run(args),
+        Verb::Nets => net::list(),
+        Verb::Train(args) => train::run(&args),
+        Verb::Export(args) => judge::choose::run(&args),
+        Verb::Evaluate(args) => judge::evaluate::run(&args),
+    };
+    done.unwrap_or_else(|e| {
+        eprintln!("faceveil-lab: {e:#}");
+        ExitCode::FAILURE
+    })
+}

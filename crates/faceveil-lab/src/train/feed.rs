@@ -1,0 +1,121 @@
+//! Batches, made off the training thread. What step `n` is shown depends on the seed and `n` alone, so that a run that
+//! goes on sees what it would have seen.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use super::augment::{self, Sample};
+use super::photo::Photo;
+use super::sources::Source;
+use crate::random::Random;
+
+/// Pictures and what should come out, one after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// `[N, 3, side, side]`, 0..1.
+    pub pixels: Vec<f32>,
+    /// `[N, 1, cells, cells]`.
+    pub mask: Vec<f32>,
+    /// As `mask`.
+    pub weight: Vec<f32>,
+    /// `N`.
+    pub len: usize,
+}
+
+impl Batch {
+    /// Adds a sample.
+    pub fn push(&mut self, sample: &Sample) {
+        self.pixels.extend_from_slice(&sample.pixels);
+        self.mask.extend_from_slice(&sample.mask);
+        self.weight.extend_from_slice(&sample.weight);
+        self.len += 1;
+    }
+}
+
+/// The batch of one step.
+pub fn batch(sources: &[Source], seed: u64, step: u64, len: usize, side: usize, cell: usize) -> Batch {
+    let mut batch = Batch::default();
+    for i in 0..len {
+        let mut random = Random::stream(seed, step * len as u64 + i as u64);
+        let pick = |random: &mut Random| pick(sources, random);
+        batch.push(&augment::sample(side, cell, &mut random, pick));
+    }
+    batch
+}
+
+/// A batch as a PPM picture: eight samples a row, each with its mask in red beside it, ignored squares in blue.
+pub fn sheet(batch: &Batch, side: usize) -> Vec<u8> {
+    let columns = 8.min(batch.len.max(1));
+    let rows = batch.len.div_ceil(columns);
+    let (width, height) = (columns * 2 * side, rows * side);
+    let mut pixels = vec![0u8; width * height * 3];
+    let squares = batch.mask.len() / batch.len.max(1);
+    let cells = squares.isqrt().max(1);
+    let cell = side / cells;
+    for n in 0..batch.len {
+        let (left, top) = (n % columns * 2 * side, n / columns * side);
+        for y in 0..side {
+            for x in 0..side {
+                let at = |c: usize| (batch.pixels[(n * 3 + c) * side * side + y * side + x] * 255.0).round() as u8;
+                let square = n * squares + (y / cell).min(cells - 1) * cells + (x / cell).min(cells - 1);
+                let (red, vague) = ((batch.mask[square] * 255.0) as u8, batch.weight[square] == 0.0);
+                let to = ((top + y) * width + left + x) * 3;
+                pixels[to..to + 3].copy_from_slice(&[at(0), at(1), at(2)]);
+                let shown = [at(0).max(red), at(1) / 2, if vague { 255 } else { at(2) / 2 }];
+                pixels[to + 3 * side..to + 3 * side + 3].copy_from_slice(&shown);
+            }
+        }
+    }
+    let mut file = format!("P6 {width} {height} 255\n").into_bytes();
+    file.extend(pixels);
+    file
+}
+
+fn pick<'s>(sources: &'s [Source], random: &mut Random) -> &'s Photo {
+    let usable = || sources.iter().filter(|s| !s.train.is_empty());
+    let all: f64 = usable().map(|s| s.share).sum();
+    let mut at = random.unit() * all;
+    let mut chosen = None;
+    for source in usable() {
+        chosen = Some(source);
+        at -= source.share;
+        if at < 0.0 {
+            break;
+        }
+    }
+    let photos = &chosen.expect("there is something to train on").train;
+    &photos[random.below(photos.len())]
+}
+
+/// What a feed is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Seed of the run.
+    pub seed: u64,
+    /// First step.
+    pub from: u64,
+    /// The step after the last one.
+    pub to: u64,
+    /// Pictures a step.
+    pub len: usize,
+    /// Pixels a square of the mask.
+    pub cell: usize,
+}
+
+/// Starts a thread that makes the batches; `side` gives the frame's side for a step.
+pub fn start(
+    sources: Arc<Vec<Source>>,
+    order: Order,
+    side: impl Fn(u64) -> usize + Send + 'static,
+) -> Receiver<Batch> {
+    let (send, receive) = sync_channel(2);
+    std::thread::spawn(move || {
+        for step in order.from..order.to {
+            let batch = batch(&sources, order.seed, step, order.len, side(step), order.cell);
+            if send.send(batch).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}

@@ -1,0 +1,188 @@
+//! The pictures that are trained on: the tune part of the public sets, and further public pictures labelled by
+//! detectors. The report part is never read here.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use faceveil_data::dataset::{self, Item};
+use faceveil_data::split::{self, Part, Set};
+use faceveil_data::truth::TruthFace;
+use faceveil_eval::Picture;
+use serde::Deserialize;
+
+use super::photo::Photo;
+
+/// Pictures of one kind.
+#[derive(Debug)]
+pub struct Source {
+    /// Name of the set.
+    pub name: &'static str,
+    /// How often a picture is taken from here, beside the others.
+    pub share: f64,
+    /// To train on.
+    pub train: Vec<Photo>,
+    /// To choose on.
+    pub valid: Vec<Photo>,
+}
+
+/// Scores from which a detector's box is a face; below it is vague.
+const SURE: f32 = 0.3;
+
+/// One line of `faceveil detect`.
+#[derive(Deserialize)]
+struct Detected {
+    input: PathBuf,
+    #[serde(default)]
+    faces: Vec<DetectedFace>,
+}
+
+#[derive(Deserialize)]
+struct DetectedFace {
+    #[serde(rename = "box")]
+    corners: [f64; 4],
+    score: f32,
+}
+
+/// Reads everything. `labels` is what `faceveil detect` said of `utkface`, `crops_web` and `roboflow_yolo`.
+///
+/// # Errors
+/// If a picture or an annotation is missing or damaged.
+pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for (set, share) in [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)] {
+        let mut items = dataset::load(shared, set, Part::Tune)?;
+        items.truncate(limit);
+        let mut source = Source { name: set.name(), share, train: Vec::new(), valid: Vec::new() };
+        for item in items {
+            let photo = annotated(&item)?;
+            source.push(set, &item.name, photo);
+        }
+        sources.push(source);
+    }
+    sources.push(youtube(shared, limit)?);
+    if let Some(labels) = labels {
+        sources.extend(detected(labels, limit)?);
+    }
+    for source in &sources {
+        eprintln!("{:<18} {:>5} to train on, {:>4} to choose on", source.name, source.train.len(), source.valid.len());
+    }
+    Ok(sources)
+}
+
+impl Source {
+    fn push(&mut self, set: Set, name: &str, photo: Photo) {
+        let side = if is_valid(set, name) { &mut self.valid } else { &mut self.train };
+        side.push(photo);
+    }
+}
+
+/// A tenth is kept to choose on: whole days of fddb, whole persons of youtube.
+pub fn is_valid(set: Set, name: &str) -> bool {
+    let group = match set {
+        Set::Fddb => name.rsplit_once("/big").map_or(name, |(day, _)| day),
+        Set::YoutubeKeypoints => name.rsplit_once('_').map_or(name, |(person, _)| person),
+        _ => name,
+    };
+    let mut hash = 0xCBF2_9CE4_8422_2325u64;
+    for byte in group.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+    }
+    (hash >> 32) % 10 == 0
+}
+
+fn read(path: &Path) -> Result<Picture> {
+    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+    Picture::decode(&bytes).with_context(|| path.display().to_string())
+}
+
+fn annotated(item: &Item) -> Result<Photo> {
+    let picture = read(&item.image_path)?;
+    let Some(faces) = item.faces(picture.width() as u32, picture.height() as u32) else {
+        bail!("{}: nobody said where the faces are", item.name);
+    };
+    Ok(Photo::new(&picture, &faces, &[]))
+}
+
+fn youtube(shared: &Path, limit: usize) -> Result<Source> {
+    let root = shared.join("faces/youtube_keypoints");
+    let path = root.join("training_frames_keypoints.csv");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut points = HashMap::new();
+    for line in text.lines().skip(1) {
+        let mut fields = line.split(',');
+        let Some(name) = fields.next() else { continue };
+        let numbers = fields.map(str::parse::<f64>).collect::<Result<Vec<_>, _>>();
+        let numbers = numbers.with_context(|| format!("{}: {name}", path.display()))?;
+        if numbers.len() != 136 {
+            bail!("{}: {name} has {} numbers, not 136", path.display(), numbers.len());
+        }
+        points.insert(name.trim_end_matches(".jpg").to_owned(), numbers);
+    }
+    let mut source = Source { name: "youtube_keypoints", share: 0.10, train: Vec::new(), valid: Vec::new() };
+    for name in split::names(Set::YoutubeKeypoints, Part::Tune).into_iter().take(limit) {
+        let file = name.rsplit('/').next().unwrap_or(name);
+        let Some(numbers) = points.get(file) else { bail!("{}: no row for {name}", path.display()) };
+        let picture = read(&root.join(format!("{name}.jpg")))?;
+        source.push(Set::YoutubeKeypoints, name, Photo::new(&picture, &[ellipse(numbers)], &[]));
+    }
+    Ok(source)
+}
+
+/// The face around 68 points (x, y, x, y …): as wide as its outline, from the chin to a third of that height above
+/// the brows, turned by the eyes.
+fn ellipse(numbers: &[f64]) -> TruthFace {
+    let point = |i: usize| (numbers[2 * i], numbers[2 * i + 1]);
+    let mean = |range: std::ops::Range<usize>| {
+        let n = range.len() as f64;
+        let sum = range.map(point).fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
+        (sum.0 / n, sum.1 / n)
+    };
+    let (left, right) = (mean(36..42), mean(42..48));
+    let angle = (right.1 - left.1).atan2(right.0 - left.0);
+    let (sin, cos) = angle.sin_cos();
+    let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
+    for (x, y) in (0..68).map(point) {
+        let (u, v) = (x * cos + y * sin, -x * sin + y * cos);
+        low = (low.0.min(u), low.1.min(v));
+        high = (high.0.max(u), high.1.max(v));
+    }
+    let top = low.1 - 0.33 * (high.1 - low.1);
+    let (u, v) = ((low.0 + high.0) / 2.0, (top + high.1) / 2.0);
+    let (half_w, half_h) = ((high.0 - low.0) / 2.0, (high.1 - top) / 2.0);
+    let half_w = half_w.max(0.62 * half_h);
+    TruthFace::from_ellipse(half_w, half_h, angle, u * cos - v * sin, u * sin + v * cos)
+}
+
+/// Pictures that detectors labelled. Those in which they are sure of nothing are left out.
+fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
+    let text = fs::read_to_string(labels).with_context(|| labels.display().to_string())?;
+    let tune: std::collections::HashSet<_> = split::names(Set::Utkface, Part::Tune).into_iter().collect();
+    let mut sources = [("crops_web", 0.07), ("utkface", 0.04), ("roboflow_yolo", 0.02)]
+        .map(|(name, share)| Source { name, share, train: Vec::new(), valid: Vec::new() });
+    for line in text.lines() {
+        let found: Detected = serde_json::from_str(line).with_context(|| labels.display().to_string())?;
+        let Some(source) = sources
+            .iter_mut()
+            .find(|s| found.input.components().any(|part| part.as_os_str() == s.name))
+        else {
+            continue;
+        };
+        let stem = found.input.file_stem().and_then(|s| s.to_str()).unwrap_or("");
+        let sure = found.faces.iter().any(|f| f.score >= 0.5);
+        if !sure || source.train.len() >= limit || (source.name == "utkface" && !tune.contains(stem)) {
+            continue;
+        }
+        let picture = read(&found.input)?;
+        let place = |f: &DetectedFace| {
+            let [x0, y0, x1, y1] = f.corners;
+            let (w, h) = (x1 - x0, y1 - y0);
+            TruthFace::from_box(x0 - 0.02 * w, y0 - 0.08 * h, x1 + 0.02 * w, y1 + 0.02 * h)
+        };
+        let (sure, vague): (Vec<_>, Vec<_>) = found.faces.iter().partition(|f| f.score >= SURE);
+        let [sure, vague] = [sure, vague].map(|faces| faces.into_iter().map(place).collect::<Vec<_>>());
+        source.train.push(Photo::new(&picture, &sure, &vague));
+    }
+    Ok(sources.into_iter().collect())
+}
