@@ -35,11 +35,12 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
     Target { name: "decode", seeds: "photo", run: decode },
+    Target { name: "gate", seeds: "gate", run: gate },
     Target { name: "heif", seeds: "heif", run: inspect },
     Target { name: "inspect", seeds: "photo", run: inspect },
     Target { name: "journal", seeds: "journal", run: journal },
@@ -53,6 +54,21 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "strip", seeds: "photo", run: strip },
     Target { name: "y4m", seeds: "y4m", run: y4m },
 ];
+
+/// A gate network's file is read or refused; what is read comes back the same, and a small one can look.
+pub fn gate(bytes: &[u8]) {
+    use faceveil_infer::gate::{Gate, GateWeights};
+    let Ok(weights) = GateWeights::parse(bytes) else { return };
+    assert_eq!(weights.to_bytes().as_deref(), Ok(bytes));
+    if weights.config.side <= 32 && weights.values.len() < 10_000 {
+        let gate = Gate::from_weights(weights).expect("it was read");
+        let grey = [127; 16 * 9 * 3];
+        let view = faceveil_core::raster::RgbView::new(16, 9, &grey).expect("the size fits");
+        if gate.point().threshold > 0.0 && bytes.len() > 8 && bytes[6] >= 16 {
+            let _ = gate.look(view, (160, 90)).faces(&gate.point());
+        }
+    }
+}
 
 /// Every reader of face annotations takes any text; the faces it reads have finite sides, so that no measure
 /// becomes NaN.

@@ -39,6 +39,7 @@ pub fn config(bytes: &[u8]) {
         from: Vec::new(),
         preview: None,
         config: Some(file),
+        timings: false,
     };
     if let Ok(plan) = BlurPlan::new(args, &|_: &str| None) {
         assert!(plan.jobs >= 1 && plan.limits.max_pixels >= 1, "{plan:?}");

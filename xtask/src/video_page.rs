@@ -36,6 +36,16 @@ fn page(proof: &Value) -> Result<String> {
     for program in programs {
         writeln!(text, "| {} {}", name(&program["who"]), row(&program["all"]))?;
     }
+    by_play(&mut text, programs)?;
+    if let Some(rows) = proof["public"].as_array() {
+        text += PUBLIC;
+        rows.iter().try_for_each(|row| public_row(&mut text, row))?;
+    }
+    writeln!(text, "\nMachine: {}; faceveil {}.", name(&proof["machine"]["cpu"]), name(&proof["version"]))?;
+    Ok(text)
+}
+
+fn by_play(text: &mut String, programs: &[Value]) -> Result<()> {
     writeln!(text, "\n### By what is hard: leak % / flashes / other pixels changed %\n")?;
     write!(text, "| clips |")?;
     programs.iter().try_for_each(|p| write!(text, " {} |", name(&p["who"])))?;
@@ -53,29 +63,26 @@ fn page(proof: &Value) -> Result<String> {
         }
         writeln!(text)?;
     }
-    if let Some(rows) = proof["public"].as_array() {
-        text += PUBLIC;
-        for row in rows {
-            let r = &row["referee"];
-            let leak = &r["leak"][">=16px"];
-            writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} | {} | {} |",
-                name(&row["clip"]),
-                name(&row["who"]),
-                leak["judged"],
-                triple(&leak["leak"]),
-                triple(&r["frames_with_leak"]),
-                r["flashes"],
-                r["longest_uncovered_run"],
-                r["outside"]["changed_share"]
-                    .as_f64()
-                    .map_or("-".to_owned(), |v| format!("{:.1}", 100.0 * v)),
-            )?;
-        }
-    }
-    writeln!(text, "\nMachine: {}; faceveil {}.", name(&proof["machine"]["cpu"]), name(&proof["version"]))?;
-    Ok(text)
+    Ok(())
+}
+
+fn public_row(text: &mut String, row: &Value) -> Result<()> {
+    let r = &row["referee"];
+    let leak = &r["leak"][">=16px"];
+    let other = r["outside"]["changed_share"].as_f64();
+    writeln!(
+        text,
+        "| {} | {} | {} | {} | {} | {} | {} | {} |",
+        name(&row["clip"]),
+        name(&row["who"]),
+        leak["judged"],
+        triple(&leak["leak"]),
+        triple(&r["frames_with_leak"]),
+        r["flashes"],
+        r["longest_uncovered_run"],
+        other.map_or("-".to_owned(), |v| format!("{:.1}", 100.0 * v)),
+    )?;
+    Ok(())
 }
 
 fn row(s: &Value) -> String {

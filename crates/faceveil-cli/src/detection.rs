@@ -101,6 +101,8 @@ pub enum Engine {
     BuiltIn,
     /// ONNX Runtime, from a library of yours
     Ort,
+    /// In a level's place, the small network that gives a mask: one quick look, large and middling faces only
+    Gate,
 }
 
 /// An execution provider of ONNX Runtime.
@@ -193,7 +195,11 @@ impl Choices {
     /// These choices' way to look, or that of `lower` if there is none here: a level, a detector and a model exclude
     /// each other, and what belongs to one must not reach another.
     pub(crate) fn look_over(&self, lower: &mut Self) {
-        if self.level.is_some() || self.detector.is_some() || self.model.is_some() {
+        let gate = self.engine == Some(Engine::Gate);
+        if self.level.is_some() || self.detector.is_some() || self.model.is_some() || gate {
+            if lower.engine == Some(Engine::Gate) {
+                lower.engine = None;
+            }
             lower.level = None;
             lower.detector = None;
             lower.model = None;
@@ -211,7 +217,8 @@ impl Choices {
 
     /// The same without a detector or a model in a level's place.
     pub(crate) fn without_detector(self) -> Self {
-        Self { detector: None, model: None, ..self }
+        let engine = self.engine.filter(|e| *e != Engine::Gate);
+        Self { detector: None, model: None, engine, ..self }
     }
 
     /// What looks for the faces.
@@ -225,6 +232,10 @@ impl Choices {
             return Err(DetectionError::Threshold(t));
         }
         let engine = self.engine_choice(env)?;
+        if self.engine == Some(Engine::Gate) {
+            let fingerprint = format!("engine=gate threshold={threshold:?}");
+            return Ok(Looking { detection: Detection::Gate { certain: threshold }, fingerprint });
+        }
         let described = |what: String| format!("{what} threshold={threshold:?} engine={engine:?}");
         Ok(match (self.detector, &self.model) {
             (Some(detector), _) => {
@@ -252,10 +263,12 @@ impl Choices {
     }
 
     fn check_fit(&self) -> Result<(), DetectionError> {
+        let gate = self.engine == Some(Engine::Gate);
         let ways = [
             ("level", self.level.is_some()),
             ("detector", self.detector.is_some()),
             ("model", self.model.is_some()),
+            ("engine gate", gate),
         ];
         let mut chosen = ways.iter().filter(|(_, there)| *there).map(|(flag, _)| *flag);
         if let (Some(a), Some(b)) = (chosen.next(), chosen.next()) {
@@ -265,7 +278,14 @@ impl Choices {
         let ort = self.engine == Some(Engine::Ort);
         let one = "--detector or --model; the levels run on the engine made for their detectors";
         let table = [
-            ("threshold", self.threshold.is_some(), single, "--detector or --model; a level has its own"),
+            (
+                "threshold",
+                self.threshold.is_some(),
+                single || gate,
+                "--detector or --model; a level has its own",
+            ),
+            ("margin", gate && self.margin.is_some(), false, "a detector; a mask is hidden as it is"),
+            ("shape", gate && self.shape.is_some(), false, "a detector; a mask is hidden as it is"),
             ("model-kind", self.model_kind.is_some(), model, "--model FILE.onnx"),
             ("model-size", self.model_size.is_some(), model, "--model FILE.onnx"),
             ("engine ort", ort, single, one),
@@ -393,6 +413,8 @@ mod tests {
         let of = |text: &str| Choices::from_toml(text).unwrap().looking(&|_| None).map(|l| l.detection);
         for (text, want) in [
             ("level = 'fast'\ndetector = 'yunet'", "--level and --detector exclude each other"),
+            ("level = 'fast'\nengine = 'gate'", "--level and --engine gate exclude each other"),
+            ("engine = 'gate'\nmargin = 1.2", "--margin needs a detector"),
             ("threshold = 0.5", "--threshold needs --detector or --model"),
             ("detector = 'yunet'\nthreshold = 1.5", "--threshold is 1.5, must be 0 to 1"),
             ("detector = 'yunet'\nmodel-kind = 'scrfd'", "--model-kind needs --model"),
@@ -410,6 +432,8 @@ mod tests {
             assert!(refusal.starts_with(want), "{text}: {refusal}");
         }
         assert_eq!(of("level = 'fast'").unwrap(), Detection::Level);
+        let gate = Detection::Gate { certain: Some(0.5) };
+        assert_eq!(of("engine = 'gate'\nthreshold = 0.5").unwrap(), gate);
         let size = |text| Choices::from_toml(&format!("model-size = '{text}'")).is_ok();
         assert!(size("640x480") && !size("640") && !size("8x8") && !size("640x99999"));
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use faceveil_core::geom::RectF;
 
 pub use coco::{CocoPicture, coco};
-pub use keypoints::{face_of_5, face_of_68, row_of_68};
+pub use keypoints::{Points68, face_of_5, face_of_68, row_of_68};
 pub use lists::{ByPath, fddb, wider, wider_paths};
 pub use tables::{CelebaHead, CelebaTable, celeba_face, celeba_head, celeba_row, vggface2_row};
 pub use voc::voc;

@@ -55,7 +55,12 @@ pub fn reference_blur(original: &Picture, faces: &[TruthFace]) -> Picture {
         let [x0, y0, x1, y1] = face.corners();
         let cut = |v: f64, end: usize| v.trunc().clamp(0.0, end as f64) as usize;
         let (width, height) = done.size();
-        let window = Window { left: cut(x0, width), top: cut(y0, height), right: cut(x1, width), bottom: cut(y1, height) };
+        let window = Window {
+            left: cut(x0, width),
+            top: cut(y0, height),
+            right: cut(x1, width),
+            bottom: cut(y1, height),
+        };
         if window.left < window.right && window.top < window.bottom {
             blur_box(&mut done, &window);
         }
@@ -69,9 +74,8 @@ fn blur_box(picture: &mut Picture, window: &Window) {
     let size = ((long as f64 * share) as usize | 1).clamp(low, high);
     // OpenCV's sigma for a kernel without one.
     let kernel = Kernel::gaussian(size, 0.3 * ((size - 1) as f64 * 0.5 - 1.0) + 0.8);
-    let blurred = [0, 1, 2].map(|c| {
-        convolve(&window.plane(picture, |p| f32::from(p[c])), &kernel, Border::Reflect101)
-    });
+    let blurred =
+        [0, 1, 2].map(|c| convolve(&window.plane(picture, |p| f32::from(p[c])), &kernel, Border::Reflect101));
     let width = picture.width();
     for y in 0..window.height() {
         for x in 0..window.width() {
@@ -88,20 +92,35 @@ fn fidelity(a: &Picture, b: &Picture) -> Fidelity {
     let pairs = || a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)) / 255.0);
     let count = a.pixels().len() as f64;
     let mse = pairs().map(|d| d * d).sum::<f64>() / count;
-    let channels = [0, 1, 2].map(|c| {
-        let plane = |p: &Picture| Window::of(p).plane(p, |v| f32::from(v[c]));
-        ssim(&plane(a), &plane(b))
-    });
     Fidelity {
         mse,
         mae: pairs().sum::<f64>() / count,
-        ssim: channels.iter().sum::<f64>() / 3.0,
+        ssim: ssim(a, b),
         psnr: -10.0 * mse.max(1e-10).log10(),
     }
 }
 
+/// Structural similarity of two pictures of the same size, at least 11 × 11: mean of the three channels, without a border
+/// of 5 pixels.
+///
+/// # Panics
+/// If the sizes differ or are smaller.
+pub fn ssim(a: &Picture, b: &Picture) -> f64 {
+    assert!(
+        a.size() == b.size() && a.width().min(a.height()) > 2 * EDGE,
+        "{:?} and {:?}",
+        a.size(),
+        b.size()
+    );
+    let channels = [0, 1, 2].map(|c| {
+        let plane = |p: &Picture| Window::of(p).plane(p, |v| f32::from(v[c]));
+        ssim_of_planes(&plane(a), &plane(b))
+    });
+    channels.iter().sum::<f64>() / 3.0
+}
+
 /// Wang 2004 with an 11 × 11 Gaussian of sigma 1.5, mean without the edge.
-fn ssim(a: &Plane, b: &Plane) -> f64 {
+fn ssim_of_planes(a: &Plane, b: &Plane) -> f64 {
     let kernel = Kernel::gaussian(11, 1.5);
     let smooth = |plane: &Plane| convolve(plane, &kernel, Border::Reflect101);
     let (mean_a, mean_b) = (smooth(a), smooth(b));
@@ -147,7 +166,8 @@ mod tests {
     #[test]
     fn only_boxes_inside_are_blurred() {
         let original = stripes(64, 64);
-        let outside = [TruthFace::from_box(-40.0, -40.0, -1.0, -1.0), TruthFace::from_box(70.0, 3.0, 90.0, 30.0)];
+        let outside =
+            [TruthFace::from_box(-40.0, -40.0, -1.0, -1.0), TruthFace::from_box(70.0, 3.0, 90.0, 30.0)];
         assert_eq!(reference_blur(&original, &outside), original);
         let blurred = reference_blur(&original, &[TruthFace::from_box(-10.0, 10.0, 30.0, 100.0)]);
         for (i, (a, b)) in original.pixels().chunks(3).zip(blurred.pixels().chunks(3)).enumerate() {

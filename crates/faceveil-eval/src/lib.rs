@@ -29,7 +29,7 @@ mod video;
 
 pub use collateral::Collateral;
 pub use face::{COVER, FaceVerdict, KEPT_LIMIT, Status};
-pub use fidelity::{Fidelity, ToReference, reference_blur, to_reference};
+pub use fidelity::{Fidelity, ToReference, reference_blur, ssim, to_reference};
 pub use folder::{FolderError, judge_folder};
 pub use pair::{PictureVerdict, judge_pair, no_output};
 pub use picture::{JudgeError, Picture};

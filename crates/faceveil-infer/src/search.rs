@@ -124,11 +124,9 @@ impl Search {
         let mut all = whole.enlarged(&self.turned_faces(&whole.view)?);
         if let Some(looks) = self.settings.tile.filter(|_| whole.shrink < 1.0) {
             for tile in tiles(raster.width(), raster.height(), TILE) {
-                let faces = self.tile_faces(&RgbImage::crop(raster, tile, backdrop), looks)?;
-                let unseen = |f: &&Face| {
-                    f.rect.short_side() * whole.shrink < SEEN_SHRUNK
-                        || logit(f.score) >= self.settings.convincing
-                };
+                let small = |f: &&Face| f.rect.short_side() * whole.shrink < SEEN_SHRUNK;
+                let faces = self.tile_faces(&RgbImage::crop(raster, tile, backdrop), looks, small)?;
+                let unseen = |f: &&Face| small(f) || logit(f.score) >= self.settings.convincing;
                 all.extend(faces.iter().filter(unseen).map(|f| moved(f, tile)));
             }
         }
@@ -157,14 +155,20 @@ impl Search {
         Ok(join(&opinions, self.settings.least))
     }
 
-    /// As [`Self::joined`], but CenterFace sees only the parts where YuNet suspects faces: on most tiles of most
-    /// photos there is none.
-    fn tile_faces(&mut self, image: &RgbImage, looks: Looks) -> Result<Vec<Face>, DetectError> {
+    /// As [`Self::joined`], but CenterFace sees only the parts where YuNet suspects a face that is `small`: on most
+    /// tiles of most photos there is none, and larger ones it sees in the shrunk picture.
+    fn tile_faces(
+        &mut self,
+        image: &RgbImage,
+        looks: Looks,
+        small: impl Fn(&&Face) -> bool,
+    ) -> Result<Vec<Face>, DetectError> {
         let mut opinions = self.yunet_opinions(image, looks.yunet)?;
         if opinions.is_empty() {
             return self.joined(image, looks);
         }
-        let suspects = opinions.iter().flatten().filter(|f| f.score >= self.settings.suspect);
+        let least = self.settings.suspect;
+        let suspects = opinions.iter().flatten().filter(|f| f.score >= least && small(f));
         let parts = suspects::parts(suspects, image.view().width(), image.view().height());
         if parts.is_empty() {
             return Ok(Vec::new());

@@ -3,7 +3,7 @@
 use faceveil_core::face::Face;
 use faceveil_core::geom::{Point, Rect, RectF};
 use faceveil_core::raster::{Color, Raster, RgbView, Samples, to_rgb};
-use fast_image_resize as fir;
+use faceveil_resize::Depth;
 
 use crate::detectors::DetectError;
 
@@ -79,17 +79,9 @@ impl RgbImage {
             Samples::U8(samples) => (samples, false),
             Samples::U16(samples) => (bytemuck::cast_slice(samples), true),
         };
-        let kind = match (raster.color().channels(), deep) {
-            (1, false) => fir::PixelType::U8,
-            (2, false) => fir::PixelType::U8x2,
-            (3, false) => fir::PixelType::U8x3,
-            (_, false) => fir::PixelType::U8x4,
-            (1, true) => fir::PixelType::U16,
-            (2, true) => fir::PixelType::U16x2,
-            (3, true) => fir::PixelType::U16x3,
-            (_, true) => fir::PixelType::U16x4,
-        };
-        let small = resize(bytes, (raster.width(), raster.height()), kind, (width, height))?;
+        let from = (raster.width(), raster.height());
+        let depth = if deep { Depth::Sixteen } else { Depth::Eight };
+        let small = resize(bytes, from, raster.color().channels(), depth, (width, height))?;
         let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
         if deep {
             let samples: Vec<u16> = small.as_chunks::<2>().0.iter().map(|b| u16::from_ne_bytes(*b)).collect();
@@ -105,7 +97,7 @@ impl RgbImage {
     /// # Errors
     /// [`DetectError::Resize`] if the resizer refuses.
     pub fn resized(&self, width: u32, height: u32) -> Result<Self, DetectError> {
-        let pixels = resize(&self.pixels, (self.width, self.height), fir::PixelType::U8x3, (width, height))?;
+        let pixels = resize(&self.pixels, (self.width, self.height), 3, Depth::Eight, (width, height))?;
         Ok(Self { width, height, pixels })
     }
 
@@ -155,21 +147,19 @@ pub fn map_face(face: &Face, to: impl Fn(Point) -> Point) -> Face {
     }
 }
 
-fn resize(
-    bytes: &[u8],
+/// Opacity is weighed by the backdrop afterwards; the colours beneath it must not be lost.
+pub(crate) fn resize(
+    samples: &[u8],
     (width, height): (u32, u32),
-    kind: fir::PixelType,
-    (to_width, to_height): (u32, u32),
+    channels: usize,
+    depth: Depth,
+    to: (u32, u32),
 ) -> Result<Vec<u8>, DetectError> {
-    let failed = |problem: String| DetectError::Resize { width, height, problem };
-    let from = fir::images::ImageRef::new(width, height, bytes, kind).map_err(|e| failed(e.to_string()))?;
-    let mut to = fir::images::Image::new(to_width, to_height, kind);
-    // Opacity is weighed by the backdrop afterwards; the colours beneath it must not be lost.
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear))
-        .use_alpha(false);
-    fir::Resizer::new().resize(&from, &mut to, &options).map_err(|e| failed(e.to_string()))?;
-    Ok(to.into_vec())
+    faceveil_resize::resize(samples, (width, height), channels, depth, to).map_err(|e| DetectError::Resize {
+        width,
+        height,
+        problem: e.to_string(),
+    })
 }
 
 /// Converts interleaved samples to RGB.

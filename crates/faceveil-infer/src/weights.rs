@@ -116,6 +116,17 @@ pub static RETINAFACE: ModelInfo = ModelInfo {
     bytes: include_bytes!("../../../models/retinaface/retinaface_mobilenet0.25.onnx"),
 };
 
+/// Our own network that gives a mask; see `models/gate/README.md` for what it was trained on.
+#[cfg(feature = "gate")]
+pub static GATE: ModelInfo = ModelInfo {
+    name: "gate",
+    task: "mask of the faces, one value a 4×4 square of a 128×128 view (59,441 parameters)",
+    licence: "MIT OR Apache-2.0, trained on research data",
+    origin: "trained here by faceveil-lab, models/gate/README.md",
+    sha256: "df075d998ad577f084d62515175889b93c305a2a2bcaf70a6e75ccaace460b5f",
+    bytes: include_bytes!("../../../models/gate/gate.fvnw"),
+};
+
 // Statics, because each use of a constant may put its bytes into the program again.
 static MODELS: &[ModelInfo] = &[
     #[cfg(feature = "yunet")]
@@ -134,6 +145,8 @@ static MODELS: &[ModelInfo] = &[
     BLAZEFACE_BACK,
     #[cfg(feature = "retinaface")]
     RETINAFACE,
+    #[cfg(feature = "gate")]
+    GATE,
 ];
 
 /// All weights that this build holds.

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
-use crate::train::args::TrainArgs;
+use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
 
 /// The research bench: from folders of pictures to trained networks.
 #[derive(Debug, Parser)]
@@ -24,6 +24,10 @@ pub enum Verb {
     Nets,
     /// Train a network
     Train(TrainArgs),
+    /// Time a training step
+    Bench(BenchArgs),
+    /// Draw the curves of a training
+    Curves(CurvesArgs),
     /// Make the small file that the program runs of a checkpoint, and choose its operating point
     Export(ExportArgs),
     /// Compare networks on the pictures that nothing was trained or chosen on

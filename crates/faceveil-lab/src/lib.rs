@@ -6,7 +6,6 @@ pub mod args;
 pub mod dataset;
 pub mod judge;
 pub mod net;
-pub mod random;
 pub mod train;
 
 use std::ffi::OsString;
@@ -33,6 +32,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Dataset(args) => dataset::run(args),
         Verb::Nets => net::list(),
         Verb::Train(args) => train::run(&args),
+        Verb::Bench(args) => train::bench::run(&args),
+        Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };

@@ -222,3 +222,35 @@ pub fn all() -> Vec<Graph> {
 pub fn by_name(name: &str) -> Option<Graph> {
     all().into_iter().find(|graph| graph.name() == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configurations_that_cannot_be_are_errors() {
+        let none = GateConfig { name: "none", side: 128, block: 4, levels: vec![] };
+        assert!(none.graph().is_err());
+        let odd = GateConfig { side: 100, ..gates()[0].clone() };
+        assert!(odd.graph().is_err(), "25 places cannot be halved");
+        assert!(UnetConfig { side: 100, ..THESIS[0] }.graph().is_err());
+    }
+
+    #[test]
+    fn a_gate_goes_through_at_other_sizes() {
+        let graph = gates()[0].graph().unwrap();
+        let small = graph.resized(96, 96).unwrap();
+        assert_eq!(small.output_shape(), Shape::new(24, 24, 1));
+        assert_eq!(crate::plan(&small).parameters, crate::plan(&graph).parameters);
+        assert!(graph.resized(100, 96).is_err());
+    }
+
+    #[test]
+    fn names_are_their_own() {
+        let graphs = all();
+        for graph in &graphs {
+            assert_eq!(graphs.iter().filter(|g| g.name() == graph.name()).count(), 1, "{}", graph.name());
+        }
+        assert!(by_name("no such").is_none());
+    }
+}

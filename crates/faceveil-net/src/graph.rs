@@ -277,14 +277,17 @@ impl Graph {
 /// `None` if the operation does not take these shapes.
 fn out_shape(op: Op, inputs: &[Shape]) -> Option<Shape> {
     let strided = |s: Shape, stride: usize, channels: usize| {
-        let whole = (1..=2).contains(&stride) && s.height % stride == 0 && s.width % stride == 0;
+        let whole =
+            (1..=2).contains(&stride) && s.height.is_multiple_of(stride) && s.width.is_multiple_of(stride);
         whole.then(|| Shape::new(s.height / stride, s.width / stride, channels))
     };
     match (op, inputs) {
-        (Op::Unshuffle { block }, &[s]) if block > 0 && s.height % block == 0 && s.width % block == 0 => {
+        (Op::Unshuffle { block }, &[s])
+            if block > 0 && s.height.is_multiple_of(block) && s.width.is_multiple_of(block) =>
+        {
             Some(Shape::new(s.height / block, s.width / block, s.channels * block * block))
         }
-        (Op::Shuffle { block }, &[s]) if block > 0 && s.channels % (block * block) == 0 => {
+        (Op::Shuffle { block }, &[s]) if block > 0 && s.channels.is_multiple_of(block * block) => {
             Some(Shape::new(s.height * block, s.width * block, s.channels / (block * block)))
         }
         (Op::Conv { kernel, stride, channels, .. }, &[s]) if kernel % 2 == 1 && kernel <= 7 => {

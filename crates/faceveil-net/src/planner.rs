@@ -1,27 +1,70 @@
-//! What a network costs, before a byte of it is trained.
+//! What a network costs, before a byte of it is trained: parameters, multiplications, the bytes of its 8-bit form, and the
+//! memory that its values take when every buffer is placed by hand.
+//!
+//! # Which values have a buffer
+//! One byte a value. A value's buffer is taken when it is computed and free after it was read last. In place, that is in
+//! the buffer of what is read for the last time, are: an unshuffle (the same bytes in another order, as the picture is
+//! fetched), a sum, a max-pool, a depthwise convolution of step 1 (with copies of the two rows that are already
+//! overwritten but still needed, which count as [`Plan::scratch`]). An upsampled value that only a sum reads has none: the
+//! sum reads each small place four times. All others need a buffer beside what they read.
 
 use alloc::vec::Vec;
 
-use crate::graph::{Graph, Node, Op};
+use crate::graph::{Graph, Node, NodeId, Op};
 
 /// What a network costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Weights, and one bias an output channel (batch norms folded).
     pub parameters: usize,
     /// Multiplications with addition, of the convolutions, a picture.
     pub macs: usize,
+    /// Bytes of the 8-bit form's constants: a byte a weight, and nine an output channel (a bias of 32 bits, a multiplier of
+    /// 32 and a shift of 8).
+    pub weight_bytes: usize,
+    /// Bytes of all values at once, scratch included.
+    pub peak_bytes: usize,
+    /// Of those, rows that are kept while a depthwise convolution overwrites them.
+    pub scratch: usize,
+    /// Where each node's value lies; `None` for an upsampled one that is never written.
+    pub places: Vec<Option<Place>>,
+}
+
+/// A value's bytes in the arena, `offset..offset + len`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// First byte.
+    pub offset: usize,
+    /// Bytes.
+    pub len: usize,
+}
+
+/// Several values that share their bytes one after the other.
+struct Buffer {
+    len: usize,
+    first: NodeId,
+    last: NodeId,
+    offset: usize,
 }
 
 /// The costs of `graph`.
 pub fn plan(graph: &Graph) -> Plan {
-    let mut plan = Plan { parameters: 0, macs: 0 };
+    let (mut parameters, mut macs, mut weight_bytes) = (0, 0, 0);
     for node in graph.nodes() {
         let Some(weights) = weights(graph, node) else { continue };
-        plan.parameters += weights + node.shape.channels;
-        plan.macs += macs(graph, node, weights);
+        parameters += weights + node.shape.channels;
+        weight_bytes += weights + 9 * node.shape.channels;
+        macs += macs_of(graph, node, weights);
     }
-    plan
+    let (mut buffers, owner) = buffers(graph);
+    let arena = arrange(&mut buffers);
+    let scratch =
+        graph.nodes().iter().enumerate().map(|(id, n)| rows_kept(graph, &owner, id, n)).max().unwrap_or(0);
+    let place = |(node, owner): (&Node, &Option<usize>)| {
+        owner.map(|b| Place { offset: buffers[b].offset, len: node.shape.len() })
+    };
+    let places = graph.nodes().iter().zip(&owner).map(place).collect();
+    Plan { parameters, macs, weight_bytes, peak_bytes: arena + scratch, scratch, places }
 }
 
 /// Number of weights without biases.
@@ -30,24 +73,187 @@ fn weights(graph: &Graph, node: &Node) -> Option<usize> {
 }
 
 /// Each weight is used once an output place; those of a transposed convolution once an input place.
-fn macs(graph: &Graph, node: &Node, weights: usize) -> usize {
+fn macs_of(graph: &Graph, node: &Node, weights: usize) -> usize {
     match node.op {
         Op::TransposedConv { .. } => weights * graph.input_of(node).places(),
         _ => weights * node.shape.places(),
     }
 }
 
-#[allow(dead_code)]
-fn unused(_: Vec<u8>) {}
+/// The buffers, and for each node the one it is in.
+fn buffers(graph: &Graph) -> (Vec<Buffer>, Vec<Option<usize>>) {
+    let nodes = graph.nodes();
+    let last_use = lifetimes(graph);
+    let mut buffers: Vec<Buffer> = Vec::new();
+    let mut owner: Vec<Option<usize>> = Vec::new();
+    for (id, node) in nodes.iter().enumerate() {
+        if is_virtual(graph, id) {
+            owner.push(None);
+            continue;
+        }
+        let shared = node.inputs.iter().find_map(|&input| {
+            let buffer = owner[input]?;
+            let fits =
+                in_place(node) && last_use[input] == id && node.shape.len() <= nodes[input].shape.len();
+            fits.then_some(buffer)
+        });
+        let buffer = shared.unwrap_or_else(|| {
+            buffers.push(Buffer { len: node.shape.len(), first: id, last: id, offset: 0 });
+            buffers.len() - 1
+        });
+        buffers[buffer].last = buffers[buffer].last.max(last_use[id]);
+        owner.push(Some(buffer));
+    }
+    (buffers, owner)
+}
+
+/// For each node the last one that needs its bytes; the output's are needed after the end.
+fn lifetimes(graph: &Graph) -> Vec<NodeId> {
+    let mut last = graph.last_use();
+    for (id, node) in graph.nodes().iter().enumerate() {
+        if is_virtual(graph, id) {
+            // Who reads the upsampled value reads the small one.
+            let reader = last[id];
+            last[node.inputs[0]] = last[node.inputs[0]].max(reader);
+        }
+    }
+    last[graph.output()] = graph.nodes().len();
+    last
+}
+
+/// Whether the node is an upsampled value that one sum reads and nobody else.
+fn is_virtual(graph: &Graph, id: NodeId) -> bool {
+    let mut readers = graph.nodes().iter().filter(|n| n.inputs.contains(&id));
+    let by_sum = readers.next().is_some_and(|n| n.op == Op::Add && n.inputs[0] != n.inputs[1]);
+    graph.nodes()[id].op == Op::Upsample && by_sum && readers.next().is_none()
+}
+
+fn in_place(node: &Node) -> bool {
+    matches!(node.op, Op::Unshuffle { .. } | Op::Add | Op::MaxPool | Op::Depthwise { stride: 1, .. })
+}
+
+/// Bytes of the rows that a depthwise convolution in place must keep.
+fn rows_kept(graph: &Graph, owner: &[Option<usize>], id: NodeId, node: &Node) -> usize {
+    let same = node.inputs.first().is_some_and(|&input| owner[input] == owner[id]);
+    match node.op {
+        Op::Depthwise { .. } if same => 2 * node.shape.width * graph.input_of(node).channels,
+        _ => 0,
+    }
+}
+
+/// Gives each buffer its offset: the largest first, each as low as the ones that live at the same time allow. Gives the
+/// bytes of all.
+fn arrange(buffers: &mut [Buffer]) -> usize {
+    let mut order: Vec<usize> = (0..buffers.len()).collect();
+    order.sort_by_key(|&b| (core::cmp::Reverse(buffers[b].len), buffers[b].first));
+    let mut done: Vec<usize> = Vec::new();
+    let mut end = 0;
+    for b in order {
+        let mut taken: Vec<(usize, usize)> = done
+            .iter()
+            .map(|&d| &buffers[d])
+            .filter(|d| d.first <= buffers[b].last && buffers[b].first <= d.last)
+            .map(|d| (d.offset, d.offset + d.len))
+            .collect();
+        taken.sort_unstable();
+        let mut offset = 0;
+        for (start, stop) in taken {
+            if offset + buffers[b].len <= start {
+                break;
+            }
+            offset = offset.max(stop);
+        }
+        buffers[b].offset = offset;
+        end = end.max(offset + buffers[b].len);
+        done.push(b);
+    }
+    end
+}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     extern crate std;
+
+    use super::*;
+    use crate::graph::{Activation, Shape};
+    use crate::{all, by_name};
+    use alloc::vec;
+
     #[test]
-    fn print() {
-        for g in crate::all() {
-            std::println!("{} {:?}", g.name(), plan(&g));
+    fn the_thesis_counts_the_same_parameters() {
+        for (name, parameters, mega_macs) in [
+            ("thesis-teacher", 1_925_667, 2306),
+            ("thesis-student-v1", 482_067, 580),
+            ("thesis-student-v2", 1_083_675, 1300),
+        ] {
+            let plan = plan(&by_name(name).expect("it is listed"));
+            assert_eq!(plan.parameters, parameters, "{name}");
+            assert_eq!((plan.macs + 500_000) / 1_000_000, mega_macs, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_gate_keeps_within_its_budget() {
+        let plan = plan(&by_name("gate").expect("it is listed"));
+        assert!(plan.parameters <= 60_000 && plan.macs <= 8_000_000, "{} {}", plan.parameters, plan.macs);
+    }
+
+    /// Writes every value's name over its bytes, and looks before each reading whether it is still there.
+    #[test]
+    fn nobody_overwrites_what_is_still_read() {
+        for graph in all() {
+            let plan = plan(&graph);
+            let mut arena = vec![usize::MAX; plan.peak_bytes];
+            for (id, node) in graph.nodes().iter().enumerate() {
+                for &input in &node.inputs {
+                    // A value without bytes stands for the one it was made of.
+                    let real =
+                        if plan.places[input].is_some() { input } else { graph.nodes()[input].inputs[0] };
+                    let place = plan.places[real].expect("what is upsampled has bytes");
+                    let bytes = &arena[place.offset..place.offset + place.len];
+                    assert!(
+                        bytes.iter().all(|b| *b == real),
+                        "{}: {id} {:?} reads {real}",
+                        graph.name(),
+                        node.op
+                    );
+                }
+                if let Some(place) = plan.places[id] {
+                    arena[place.offset..place.offset + place.len].fill(id);
+                }
+            }
+            let out = plan.places[graph.output()].expect("an output has bytes");
+            assert!(arena[out.offset..out.offset + out.len].iter().all(|b| *b == graph.output()));
+        }
+    }
+
+    #[test]
+    fn a_small_network_takes_what_was_counted_by_hand() {
+        let mut graph = Graph::new("two", Shape::new(4, 4, 8)).unwrap();
+        let conv =
+            |channels| Op::Conv { kernel: 1, stride: 1, channels, norm: false, activation: Activation::None };
+        let depthwise = Op::Depthwise { stride: 1, norm: false, activation: Activation::None };
+        let wide = graph.push(conv(16), &[0]).unwrap();
+        let same = graph.push(depthwise, &[wide]).unwrap();
+        let back = graph.push(conv(8), &[same]).unwrap();
+        graph.push(Op::Add, &[back, 0]).unwrap();
+        let plan = plan(&graph);
+        // The input (128) stays for the sum, beside 256 wide values, in place, and 128 at the end.
+        assert_eq!(plan.scratch, 2 * 4 * 16);
+        assert_eq!(plan.peak_bytes, 128 + 256 + 128 + plan.scratch);
+        assert_eq!(plan.parameters, 8 * 16 + 16 + 9 * 16 + 16 + 16 * 8 + 8);
+        assert_eq!(plan.macs, 16 * (8 * 16 + 9 * 16 + 16 * 8));
+        assert_eq!(plan.weight_bytes, 8 * 16 + 9 * 16 + 16 * 8 + 9 * (16 + 16 + 8));
+    }
+
+    #[test]
+    fn the_best_that_a_lower_bound_allows_is_not_undercut() {
+        for graph in all() {
+            let plan = plan(&graph);
+            let most = |n: &Node| n.shape.len();
+            let least = graph.nodes().iter().map(most).max().unwrap_or(0);
+            assert!(plan.peak_bytes >= least, "{}: {} under {least}", graph.name(), plan.peak_bytes);
+            std::println!("{} {} KiB", graph.name(), plan.peak_bytes.div_ceil(1024));
         }
     }
 }

@@ -8,9 +8,10 @@ use faceveil_core::face::{Detector, Face};
 use faceveil_core::raster::{Raster, RgbView};
 use faceveil_infer::detectors::{BoxedDetector, DetectError, DetectorName, ModelOptions, OnnxDetector};
 use faceveil_infer::engine::EngineChoice;
+use faceveil_infer::gate::Gate;
 use faceveil_infer::search::Search;
 use faceveil_infer::single::SingleSearch;
-use faceveil_infer::weights::{ModelInfo, sha256_of};
+use faceveil_infer::weights::{ModelInfo, models, sha256_of};
 
 use crate::{Error, Level};
 
@@ -39,6 +40,12 @@ pub enum Detection {
     },
     /// A model of the user's, in the level's place.
     Model(UserModel),
+    /// The small network inside the program that gives a mask. One look at the whole photo; what it covers is hidden
+    /// as it is, without a margin.
+    Gate {
+        /// Value that a part of the mask must reach somewhere, `0.0..=1.0`; `None` takes the network's own.
+        certain: Option<f32>,
+    },
 }
 
 /// A face detector from a file.
@@ -60,6 +67,7 @@ impl Detection {
         match self {
             Self::Level => level.margin(),
             Self::Detector { .. } | Self::Model(_) => SINGLE_MARGIN,
+            Self::Gate { .. } => 1.0,
         }
     }
 
@@ -69,6 +77,7 @@ impl Detection {
         match self {
             Self::Level => level.models().map(inside).collect(),
             Self::Detector { name, .. } => name.weights().into_iter().map(inside).collect(),
+            Self::Gate { .. } => gate_weights().into_iter().map(inside).collect(),
             Self::Model(model) => {
                 let file = Path::new(&model.name).file_name().unwrap_or(OsStr::new("model"));
                 vec![(file.to_string_lossy().into_owned(), sha256_of(&model.bytes))]
@@ -91,6 +100,13 @@ impl Detection {
             Self::Detector { name, threshold, engine } => {
                 one(name.load(engine)?, threshold.unwrap_or(name.usual_threshold()))
             }
+            Self::Gate { certain } => {
+                if let Some(threshold) = certain.filter(|c| !(0.0..=1.0).contains(c)) {
+                    return Err(Error::Threshold { threshold });
+                }
+                let weights = gate_weights().ok_or(Error::NoGate)?;
+                Ok(Finder::Gate(Box::new(Gate::new(weights.bytes)?), *certain))
+            }
             Self::Model(model) => {
                 let mut detector = OnnxDetector::new(&model.name, &model.bytes, &model.options)?;
                 // What only running shows is an error now, and not of each photo.
@@ -104,11 +120,17 @@ impl Detection {
     }
 }
 
+/// The gate's weights, if this build has them.
+fn gate_weights() -> Option<&'static ModelInfo> {
+    models().iter().find(|m| m.name == "gate")
+}
+
 /// A detection ready to search.
 #[derive(Debug)]
 pub(crate) enum Finder {
     Level(Box<Search>),
     One(Box<SingleSearch>),
+    Gate(Box<Gate>, Option<f32>),
 }
 
 impl Finder {
@@ -116,6 +138,7 @@ impl Finder {
         match self {
             Self::Level(search) => search.faces(raster),
             Self::One(search) => search.faces(raster),
+            Self::Gate(gate, certain) => gate.faces(raster, *certain),
         }
     }
 }

@@ -31,6 +31,7 @@ pub use faceveil_infer::detectors::{
     DetectError, DetectorName, MAX_INPUT_SIDE, MAX_MODEL_BYTES, ModelOptions,
 };
 pub use faceveil_infer::engine::{EngineChoice, OrtLibrary, OrtProvider};
+pub use faceveil_infer::gate::GateError;
 pub use faceveil_infer::heads::ModelKind;
 pub use faceveil_infer::weights::{ModelInfo, models};
 pub use level::Level;
@@ -39,6 +40,7 @@ use detection::Finder;
 use faceveil_core::policy::Policy;
 use faceveil_core::raster::Raster;
 use faceveil_core::redact::{RedactError, redact};
+use faceveil_infer::gate;
 
 /// What to do to a photo.
 #[derive(Clone, Debug)]
@@ -95,6 +97,12 @@ pub enum Error {
         /// Name of the missing model.
         model: &'static str,
     },
+    /// This build leaves the gate network out.
+    #[error("this build leaves the gate network out")]
+    NoGate,
+    /// The gate network inside the program cannot be used.
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// A detector's threshold is no score.
     #[error("the threshold is {threshold}, must be 0 to 1")]
     Threshold {
@@ -120,6 +128,7 @@ pub struct Report {
 pub struct Anonymizer {
     finder: Finder,
     policy: Policy,
+    feather: f32,
     style: Style,
     seed: Option<u64>,
 }
@@ -131,6 +140,7 @@ impl Anonymizer {
         let margin = settings.margin.unwrap_or(settings.detection.margin(settings.level));
         Ok(Self {
             policy: Policy::new(settings.outline, margin, settings.feather)?,
+            feather: settings.feather,
             finder: settings.detection.finder(settings.level)?,
             style: settings.style.clone(),
             seed: settings.seed,
@@ -143,7 +153,7 @@ impl Anonymizer {
     /// [`Error`] if the picture could not be searched or a face could not be hidden.
     pub fn anonymize(&mut self, raster: &mut Raster) -> Result<Report, Error> {
         let faces = self.detect(raster)?;
-        let regions = self.policy.regions(&faces);
+        let regions = self.regions(&faces);
         self.hide(raster, &regions)?;
         Ok(Report { faces, regions })
     }
@@ -158,7 +168,10 @@ impl Anonymizer {
 
     /// The regions that [`Self::anonymize`] would hide for these faces.
     pub fn regions(&self, faces: &[Face]) -> Vec<Region> {
-        self.policy.regions(faces)
+        match self.finder {
+            Finder::Gate(..) => faces.iter().map(|f| gate::region(f, self.feather)).collect(),
+            Finder::Level(_) | Finder::One(_) => self.policy.regions(faces),
+        }
     }
 
     /// Hides the regions. On an error the raster must not be published.

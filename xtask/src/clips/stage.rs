@@ -155,14 +155,8 @@ impl Player<'_> {
         canvas: &mut Picture,
         owner: &mut [usize],
     ) -> TruthFace {
-        let steps = if self.shutter > 0.0 { 5 } else { 1 };
         let middle = Layout::new(self.sprite, pose);
-        let layers: Vec<Layout> = (0..steps)
-            .filter_map(|i| {
-                let late = if steps > 1 { (i as f32 / (steps - 1) as f32 - 0.5) * self.shutter } else { 0.0 };
-                (self.pose)(time + late).map(|pose| Layout::new(self.sprite, &pose))
-            })
-            .collect();
+        let layers = self.layers(time);
         let reach = 1.45 * middle.face.side_long() / 2.0 + 2.0;
         let moved = layers
             .iter()
@@ -193,6 +187,16 @@ impl Player<'_> {
             }
         }
         middle.face
+    }
+
+    /// The sprite's places while the shutter is open.
+    fn layers(&self, time: f32) -> Vec<Layout> {
+        let steps = if self.shutter > 0.0 { 5 } else { 1 };
+        let place = |i: usize| {
+            let late = if steps > 1 { (i as f32 / (steps - 1) as f32 - 0.5) * self.shutter } else { 0.0 };
+            (self.pose)(time + late).map(|pose| Layout::new(self.sprite, &pose))
+        };
+        (0..steps).filter_map(place).collect()
     }
 
     /// The sprite at a pixel of the frame.

@@ -93,7 +93,7 @@ fn odd_values_are_named() {
         ("/result/sha256", json!("ab"), "the result's sha256 is \"ab\""),
         ("/previous", json!(""), "previous is \"\""),
         ("/models/0/sha256", json!("x"), "a model's sha256"),
-        ("/result/format", json!("HEIC"), "the result's format is \"HEIC\""),
+        ("/result/format", json!("XCF"), "the result's format is \"XCF\""),
         ("/source/path", json!("a\u{0}b"), "the source's path"),
         ("/source/path", json!(""), "the source's path"),
         ("/source/bytes", json!(-1), "invalid value: integer `-1`"),

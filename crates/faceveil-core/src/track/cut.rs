@@ -56,7 +56,7 @@ impl Thumb {
     }
 }
 
-/// Finds cuts, [`AHEAD`] frames late or at once.
+/// Finds cuts, `AHEAD` frames late or at once.
 #[derive(Clone, Debug)]
 pub struct CutDetector {
     /// Frames that are decided, the latest last, at most [`AROUND`].

@@ -47,7 +47,7 @@ pub struct TrackSettings {
 impl TrackSettings {
     /// For files: looks both ways.
     pub fn offline(strong: f32) -> Self {
-        Self { strong, lead: 4, hold: 4, gap: 20, smooth: 3, growth: 0.03, delay: 24 }
+        Self { strong, lead: 4, hold: 4, gap: 20, smooth: 3, growth: 0.01, delay: 24 }
     }
 
     /// For cameras: no latency, and a lost face is held for longer.

@@ -31,7 +31,7 @@ fn run(settings: TrackSettings, frames: Vec<FrameFaces>) -> Vec<TrackedFrame> {
 }
 
 fn offline() -> TrackSettings {
-    TrackSettings { lead: 3, hold: 4, gap: 10, delay: 14, ..TrackSettings::offline(STRONG) }
+    TrackSettings { lead: 3, hold: 4, gap: 10, growth: 0.03, delay: 14, ..TrackSettings::offline(STRONG) }
 }
 
 /// The frames in which a track is told, and why.

@@ -1,7 +1,7 @@
 //! CelebA-HQ as CelebAMask-HQ publishes it, and CelebA, aligned or in the wild.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::keypoints::numbered;
@@ -165,9 +165,9 @@ fn rows(
 
 /// Two columns of a table without head; lines whose first column is not followed by the second are errors, and so is
 /// nothing. The mapping's line of names is left out.
-fn pairs(path: &PathBuf, key: usize, value: usize) -> Result<HashMap<Box<str>, Box<str>>, ImportError> {
+fn pairs(path: &Path, key: usize, value: usize) -> Result<HashMap<Box<str>, Box<str>>, ImportError> {
     let mut all = HashMap::new();
-    for row in numbered(path.clone(), 0) {
+    for row in numbered(path.to_owned(), 0) {
         let (line, row) = row?;
         let fields: Vec<&str> = row.split_whitespace().collect();
         if fields.first() == Some(&"idx") {
@@ -175,7 +175,7 @@ fn pairs(path: &PathBuf, key: usize, value: usize) -> Result<HashMap<Box<str>, B
         }
         let (Some(key), Some(value)) = (fields.get(key), fields.get(value)) else {
             let source = TruthError::field(line, "a picture and what belongs to it", &row);
-            return Err(ImportError::Truth { path: path.clone(), source });
+            return Err(ImportError::Truth { path: path.to_owned(), source });
         };
         all.insert(Box::from(*key), Box::from(*value));
     }

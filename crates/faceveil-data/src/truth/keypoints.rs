@@ -6,10 +6,13 @@ use super::{TruthError, TruthFace, number};
 /// nose and chin part a face in three equal lengths gives a half, and hairlines are rather lower than that.
 const FOREHEAD: f64 = 0.4;
 
+/// 68 points, x and y in pixels.
+pub type Points68 = [(f64, f64); 68];
+
 /// The face around 68 points in the order of the 300-W set (<https://ibug.doc.ic.ac.uk/resources/300-W>): jaw 0-16, brows
 /// 17-26, nose 27-35, eyes 36-47, mouth 48-67; pixels. The ellipse is turned as the line between the eyes, as wide as
-/// the points, and reaches from the chin to [`FOREHEAD`] above the brows.
-pub fn face_of_68(points: &[(f64, f64); 68]) -> TruthFace {
+/// the points, and reaches from the chin to `FOREHEAD` above the brows.
+pub fn face_of_68(points: &Points68) -> TruthFace {
     let mean = |range: std::ops::Range<usize>| {
         let n = range.len() as f64;
         let (x, y) = points[range].iter().fold((0.0, 0.0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
@@ -51,7 +54,7 @@ pub fn face_of_5(points: &[(f64, f64); 5]) -> TruthFace {
 ///
 /// # Errors
 /// [`TruthError`] unless there are exactly 136 numbers after a name. `line` is for the error.
-pub fn row_of_68(row: &str, line: usize) -> Result<(&str, [(f64, f64); 68]), TruthError> {
+pub fn row_of_68(row: &str, line: usize) -> Result<(&str, Points68), TruthError> {
     const WANT: &str = "name and 136 numbers with commas";
     let mut fields = row.split(',');
     let name = fields.next().map(str::trim).filter(|name| !name.is_empty());
@@ -72,7 +75,7 @@ mod tests {
     use super::*;
 
     /// An upright face 100 wide: brows at 50, eyes at 60, chin at 150.
-    fn upright() -> [(f64, f64); 68] {
+    fn upright() -> Points68 {
         let mut points = [(50.0, 90.0); 68];
         points[0] = (0.0, 60.0);
         points[16] = (100.0, 60.0);

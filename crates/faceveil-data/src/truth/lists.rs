@@ -81,7 +81,9 @@ pub fn wider_paths(text: &str) -> Result<ByPath, TruthError> {
 }
 
 /// Line of the path, path, faces.
-fn wider_entries(text: &str) -> Result<Vec<(usize, &str, Vec<TruthFace>)>, TruthError> {
+type Entry<'a> = (usize, &'a str, Vec<TruthFace>);
+
+fn wider_entries(text: &str) -> Result<Vec<Entry<'_>>, TruthError> {
     let (mut all, mut lines) = (Vec::new(), lines(text));
     while let Some((line, path)) = lines.next() {
         if path.rsplit_once('/').is_none_or(|(_, file)| file.is_empty()) {

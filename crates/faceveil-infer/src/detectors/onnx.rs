@@ -5,14 +5,14 @@ use std::fmt;
 use faceveil_core::face::{Detector, Face};
 use faceveil_core::letterbox::Letterbox;
 use faceveil_core::raster::RgbView;
-use fast_image_resize as fir;
+use faceveil_resize::Depth;
 
 use super::{DetectError, MAX_VIEW_PIXELS};
 use crate::engine::sizes::{Sizes, shown};
 use crate::engine::{self, Engine, EngineChoice, EngineError};
 use crate::heads::{Head, HeadError, ModelKind, Preparation};
 use crate::onnx::{Graph, without_shapes};
-use crate::view::map_face;
+use crate::view::{map_face, resize};
 
 /// A model's file may be this long, bytes.
 pub const MAX_MODEL_BYTES: u64 = 256 << 20;
@@ -101,7 +101,6 @@ pub struct OnnxDetector {
     /// The reader for the last size.
     bound: ((usize, usize), Head),
     input: Vec<f32>,
-    resizer: fir::Resizer,
 }
 
 impl OnnxDetector {
@@ -155,7 +154,6 @@ impl OnnxDetector {
             engine,
             bound: (first, head),
             input: Vec::new(),
-            resizer: fir::Resizer::new(),
         })
     }
 
@@ -179,7 +177,7 @@ impl OnnxDetector {
         }
         let frame = if self.fixed.is_some() { (size.0 as u32, size.1 as u32) } else { (width, height) };
         let fitted = Letterbox::fit((width, height), frame);
-        let scaled = self.scaled(view, &fitted)?;
+        let scaled = Self::scaled(view, &fitted)?;
         let pixels = scaled.as_deref().unwrap_or(view.pixels());
         self.preparation.fill(pixels, fitted.width as usize, size, &mut self.input);
         let shape = shape(&self.preparation, size);
@@ -189,20 +187,12 @@ impl OnnxDetector {
     }
 
     /// The picture at the size that it has in the network's input, unless it has that already.
-    fn scaled(&mut self, view: RgbView<'_>, fitted: &Letterbox) -> Result<Option<Vec<u8>>, DetectError> {
+    fn scaled(view: RgbView<'_>, fitted: &Letterbox) -> Result<Option<Vec<u8>>, DetectError> {
         let (width, height) = (view.width(), view.height());
         if (fitted.width, fitted.height) == (width, height) {
             return Ok(None);
         }
-        let failed = |problem: String| DetectError::Resize { width, height, problem };
-        let kind = fir::PixelType::U8x3;
-        let from = fir::images::ImageRef::new(width, height, view.pixels(), kind)
-            .map_err(|e| failed(e.to_string()))?;
-        let mut to = fir::images::Image::new(fitted.width, fitted.height, kind);
-        let options =
-            fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
-        self.resizer.resize(&from, &mut to, &options).map_err(|e| failed(e.to_string()))?;
-        Ok(Some(to.into_vec()))
+        resize(view.pixels(), (width, height), 3, Depth::Eight, (fitted.width, fitted.height)).map(Some)
     }
 }
 

@@ -68,7 +68,10 @@ impl Gate {
     pub fn from_weights(weights: GateWeights) -> Result<Self, GateError> {
         let graph = weights.graph()?;
         if faceveil_net::plan(&graph).parameters != weights.values.len() {
-            return Err(GateError::Number { what: "the number of weights", got: weights.values.len() as f64 });
+            return Err(GateError::Number {
+                what: "the number of weights",
+                got: weights.values.len() as f64,
+            });
         }
         Ok(Self { graph, weights })
     }
@@ -208,7 +211,10 @@ impl Mask {
             let start = part[at];
             let mut len = 1;
             // A run ends with its row, too.
-            while at + len < part.len() && part[at + len] == start + len && (start + len) % self.width != 0 {
+            while at + len < part.len()
+                && part[at + len] == start + len
+                && !(start + len).is_multiple_of(self.width)
+            {
                 len += 1;
             }
             also.push(self.rect(start % self.width, start / self.width, len));
@@ -221,7 +227,8 @@ impl Mask {
     /// `len` squares of a row, in pixels of the picture; the last ones end with it.
     fn rect(&self, x: usize, y: usize, len: usize) -> RectF {
         let (w, h) = self.square;
-        let end = |i: usize, all: usize, step: f32, side: u32| if i == all { side as f32 } else { i as f32 * step };
+        let end =
+            |i: usize, all: usize, step: f32, side: u32| if i == all { side as f32 } else { i as f32 * step };
         RectF {
             left: x as f32 * w,
             top: y as f32 * h,

@@ -3,7 +3,13 @@ use super::*;
 fn mask(rows: &[&str]) -> Mask {
     let width = rows[0].len();
     let values = rows.iter().flat_map(|r| r.bytes().map(|b| if b == b'#' { 0.9 } else { 0.1 })).collect();
-    Mask { width, height: rows.len(), values, square: (10.0, 20.0), size: (10 * width as u32 - 3, 20 * rows.len() as u32) }
+    Mask {
+        width,
+        height: rows.len(),
+        values,
+        square: (10.0, 20.0),
+        size: (10 * width as u32 - 3, 20 * rows.len() as u32),
+    }
 }
 
 fn at(threshold: f32, certain: f32, growth: f32) -> Point {
@@ -30,7 +36,11 @@ fn connected_parts_are_faces_made_of_their_squares() {
     let boxes: Vec<_> = faces.iter().map(|f| (f.rect, f.also.len())).collect();
     let rect = |left, top, right, bottom| RectF { left, top, right, bottom };
     // The picture ends three pixels before the last square does.
-    let want = [(rect(0.0, 0.0, 20.0, 40.0), 2), (rect(40.0, 0.0, 47.0, 40.0), 2), (rect(20.0, 40.0, 30.0, 60.0), 1)];
+    let want = [
+        (rect(0.0, 0.0, 20.0, 40.0), 2),
+        (rect(40.0, 0.0, 47.0, 40.0), 2),
+        (rect(20.0, 40.0, 30.0, 60.0), 1),
+    ];
     assert_eq!(boxes, want);
     let region = region(&faces[0], 0.1);
     assert_eq!(region.shapes.len(), 2);
@@ -50,7 +60,11 @@ fn a_part_that_is_nowhere_certain_is_no_face() {
     both.values[1] = 0.6;
     both.values[4] = 0.6;
     let hidden = |certain| both.hidden(&at(0.5, certain, 0.0));
-    assert_eq!(hidden(0.8), [true, true, false, false, false], "its weaker square comes with the certain one");
+    assert_eq!(
+        hidden(0.8),
+        [true, true, false, false, false],
+        "its weaker square comes with the certain one"
+    );
     assert_eq!(hidden(0.5), [true, true, false, false, true]);
     assert_eq!(hidden(0.95), [false; 5]);
 }

@@ -101,7 +101,12 @@ impl Reader<'_> {
     }
 }
 
-fn within<N: PartialOrd + Copy + Into<f64>>(what: &'static str, got: N, low: N, high: N) -> Result<N, GateError> {
+fn within<N: PartialOrd + Copy + Into<f64>>(
+    what: &'static str,
+    got: N,
+    low: N,
+    high: N,
+) -> Result<N, GateError> {
     if got >= low && got <= high { Ok(got) } else { Err(GateError::Number { what, got: got.into() }) }
 }
 
@@ -144,7 +149,8 @@ impl GateWeights {
             let need = (bytes.len() - reader.rest.len()) as u64 + 4 * u64::from(count);
             return Err(GateError::Length { need, got: bytes.len() as u64 });
         }
-        let values: Vec<f32> = reader.rest.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        let values: Vec<f32> =
+            reader.rest.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         if let Some(&got) = values.iter().find(|v| !v.is_finite()) {
             return Err(GateError::Number { what: "a weight", got: got.into() });
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::import::{Conv, ValueId};
+use super::ops::{Conv, ValueId};
 use super::ranges::Scales;
 use crate::kernels::{self, DepthRows, DepthWeights, Isa, PointWeights, int8, padded};
 

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::ops::{COLORS, ColorOrder, Conv, Kernel, Op, Ops, ValueId};
 use super::ranges::RangesError;
 use crate::kernels::padded;
 use crate::onnx::{Graph, Node, OnnxError, Tensor};
@@ -54,64 +55,6 @@ pub enum ImportError {
         /// Channels that it should have.
         channels: usize,
     },
-}
-
-/// Number of a value (a picture of channels) in the graph.
-pub(crate) type ValueId = usize;
-
-/// What kind of convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kernel {
-    /// 1×1
-    Point,
-    /// 3×3 on each channel alone.
-    Depth,
-    /// 3×3 over all channels.
-    Full3,
-    /// 2×2 transposed, stride 2.
-    Double,
-}
-
-/// A convolution; weights in ONNX order.
-#[derive(Clone, Debug)]
-pub(crate) struct Conv {
-    pub kernel: Kernel,
-    pub stride: usize,
-    pub weights: Vec<f32>,
-    pub bias: Vec<f32>,
-    pub relu: bool,
-}
-
-/// One operation.
-#[derive(Clone, Debug)]
-pub(crate) enum Op {
-    Conv(ValueId, Conv),
-    MaxPool(ValueId),
-    Upsample(ValueId),
-    Add(ValueId, ValueId),
-}
-
-/// Operations in order, each making one value.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ops {
-    /// The operation, the value it makes.
-    pub list: Vec<(Op, ValueId)>,
-    /// Logical channels of each value.
-    pub channels: Vec<usize>,
-    /// The value and first channel of each graph output, with its channels.
-    pub outputs: Vec<(String, ValueId, usize, usize)>,
-}
-
-/// Channels of the picture.
-pub(crate) const COLORS: usize = 3;
-
-/// The order of the colours in a network's input; pictures are always given as RGB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColorOrder {
-    /// Red first.
-    Rgb,
-    /// Blue first: red and blue change places in the weights that read the picture.
-    Bgr,
 }
 
 /// Reads the operations of `graph`, whose input is a picture. Its value is number 0.

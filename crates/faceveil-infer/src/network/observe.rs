@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::arithmetic::Float;
-use super::import::{ColorOrder, ImportError, Op, Ops};
+use super::import::ImportError;
+use super::ops::{ColorOrder, Op, Ops};
 use super::plan::plan_open;
 use super::ranges::is_output;
 use super::run::{InputRow, Model, Work, read_ops};

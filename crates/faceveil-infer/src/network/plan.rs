@@ -2,7 +2,7 @@
 //! them stays in the cache, and values share memory as soon as they are dead.
 
 use super::arithmetic::{Arithmetic, Ends};
-use super::import::{Conv, Kernel, Op, Ops, ValueId};
+use super::ops::{Conv, Kernel, Op, Ops, ValueId};
 
 /// What makes the rows that a chain starts with.
 #[derive(Clone, Debug)]
@@ -91,96 +91,9 @@ fn outputs(ops: &Ops, slot_of: &[usize]) -> Vec<PlanOutput> {
     ops.outputs.iter().map(output).collect()
 }
 
-fn conv_of(op: &Op) -> Option<(ValueId, &Conv)> {
-    if let Op::Conv(from, conv) = op { Some((*from, conv)) } else { None }
-}
-
-/// How often each value is read, outputs included.
-fn count_uses(ops: &Ops) -> Vec<usize> {
-    let mut uses = vec![0; ops.channels.len()];
-    for (op, _) in &ops.list {
-        match op {
-            Op::Conv(a, _) | Op::MaxPool(a) | Op::Upsample(a) => uses[*a] += 1,
-            Op::Add(a, b) => {
-                uses[*a] += 1;
-                uses[*b] += 1;
-            }
-        }
-    }
-    for (_, value, _, _) in &ops.outputs {
-        uses[*value] += 1;
-    }
-    uses
-}
-
-/// Output branches that read the same value (1×1, perhaps followed by a depthwise 3×3) become one
-/// branch with all their channels: one read of the input, and full vectors instead of single channels.
-pub(crate) fn join_heads(ops: &mut Ops) {
-    let uses = count_uses(ops);
-    for from in 0..ops.channels.len() {
-        let heads: Vec<(usize, Option<usize>)> =
-            (0..ops.list.len()).filter_map(|i| head(ops, &uses, from, i)).collect();
-        let depths = heads.iter().filter(|(_, d)| d.is_some()).count();
-        if heads.len() < 2 || (depths != 0 && depths != heads.len()) {
-            continue;
-        }
-        let (point, depth) = heads[0];
-        for &(other, other_depth) in &heads[1..] {
-            let (from_value, to_value) = (end(ops, other, other_depth), end(ops, point, depth));
-            let shift = ops.channels[to_value];
-            append(ops, point, other);
-            if let (Some(d), Some(o)) = (depth, other_depth) {
-                append(ops, d, o);
-            }
-            for output in ops.outputs.iter_mut().filter(|o| o.1 == from_value) {
-                (output.1, output.2) = (to_value, shift);
-            }
-        }
-        let mut gone: Vec<usize> = heads[1..].iter().flat_map(|&(p, d)| [Some(p), d]).flatten().collect();
-        gone.sort_unstable();
-        for index in gone.into_iter().rev() {
-            ops.list.remove(index);
-        }
-        return join_heads(ops);
-    }
-}
-
-/// If operation `i` begins an output branch at `from`: its index and that of its depthwise part.
-fn head(ops: &Ops, uses: &[usize], from: ValueId, i: usize) -> Option<(usize, Option<usize>)> {
-    let plain = |conv: &Conv, kernel| conv.kernel == kernel && conv.stride == 1 && !conv.relu;
-    let is_output = |value| uses[value] == 1 && ops.outputs.iter().any(|o| o.1 == value);
-    let (op, made) = &ops.list[i];
-    let (_, conv) = conv_of(op).filter(|(f, conv)| *f == from && plain(conv, Kernel::Point))?;
-    debug_assert_eq!(conv.bias.len(), ops.channels[*made]);
-    if is_output(*made) {
-        return Some((i, None));
-    }
-    let depth = ops
-        .list
-        .iter()
-        .position(|(op, _)| conv_of(op).is_some_and(|(f, c)| f == *made && plain(c, Kernel::Depth)))?;
-    (uses[*made] == 1 && is_output(ops.list[depth].1)).then_some((i, Some(depth)))
-}
-
-fn end(ops: &Ops, point: usize, depth: Option<usize>) -> ValueId {
-    ops.list[depth.unwrap_or(point)].1
-}
-
-/// Adds the channels of convolution `other` to convolution `into`.
-fn append(ops: &mut Ops, into: usize, other: usize) {
-    let Some((_, more)) = conv_of(&ops.list[other].0) else { return };
-    let more = more.clone();
-    let made = ops.list[into].1;
-    if let Op::Conv(_, conv) = &mut ops.list[into].0 {
-        conv.weights.extend(&more.weights);
-        conv.bias.extend(&more.bias);
-        ops.channels[made] = conv.bias.len();
-    }
-}
-
 /// One pass over the operations; each takes those that follow it and that alone read it along.
 fn fuse<A: Arithmetic>(ops: &Ops, arithmetic: &A) -> Vec<Step<A>> {
-    let uses = count_uses(ops);
+    let uses = ops.uses();
     let mut taken = vec![false; ops.list.len()];
     let mut steps = Vec::new();
     for i in 0..ops.list.len() {
@@ -255,14 +168,14 @@ fn chain<A: Arithmetic>(
             && let Some((op, made)) = follow(output, &|op| reads(op, output, Kernel::Point))
         {
             let ends = Ends { from: output, to: *made };
-            *then = conv_of(op).map(|(_, point)| arithmetic.pack_point(point, ends, None));
+            *then = op.conv().map(|(_, point)| arithmetic.pack_point(point, ends, None));
             output = *made;
         }
         let next = follow(output, &|op| reads(op, output, Kernel::Depth));
         let depth = next.and_then(|(op, made)| {
             let ends = Ends { from: output, to: *made };
             output = *made;
-            conv_of(op).map(|(_, conv)| pack_depth(conv, ends))
+            op.conv().map(|(_, conv)| pack_depth(conv, ends))
         });
         (source, depth)
     };
@@ -274,7 +187,7 @@ fn chain<A: Arithmetic>(
         {
             (output, finish) = (*made, Finish::Pool);
         } else if let Some((op, made)) = follow(output, &|op| reads(op, output, Kernel::Point))
-            && let Some((from, point)) = conv_of(op)
+            && let Some((from, point)) = op.conv()
         {
             output = *made;
             let sum =
@@ -294,7 +207,7 @@ fn chain<A: Arithmetic>(
 
 /// Whether the operation is a convolution of this kind that reads `value`.
 fn reads(op: &Op, value: ValueId, kernel: Kernel) -> bool {
-    conv_of(op).is_some_and(|(from, conv)| from == value && conv.kernel == kernel)
+    op.conv().is_some_and(|(from, conv)| from == value && conv.kernel == kernel)
 }
 
 /// Whether `value` goes through a 1×1 straight into a depthwise convolution and nowhere else.

@@ -3,7 +3,7 @@
 //! A ranges file is text: `#` comments, then a line for each value, `value low high`, in the order of the plan,
 //! or `value channel low high` for the channels of a graph output, each of which has a scale of its own.
 
-use super::import::{Kernel, Op, Ops, ValueId};
+use super::ops::{Kernel, Op, Ops, ValueId};
 use crate::kernels::int8::Scale;
 
 /// Why a ranges file does not fit a network.
@@ -129,7 +129,7 @@ fn read_line(line: &str) -> Option<(usize, Option<usize>, Scale)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::import::Conv;
+    use crate::network::ops::Conv;
 
     fn ops() -> Ops {
         let conv = |from| {

@@ -2,8 +2,10 @@
 
 use super::arithmetic::{Arithmetic, Float, Int8};
 use super::chain::{Chain, Scratch};
-use super::import::{COLORS, ColorOrder, ImportError, Ops, import};
-use super::plan::{Finish, Plan, Step, join_heads, plan};
+use super::import::{ImportError, import};
+use super::join::join_heads;
+use super::ops::{COLORS, ColorOrder, Ops};
+use super::plan::{Finish, Plan, Step, plan};
 use super::ranges::Scales;
 use crate::kernels::int8::Scale;
 use crate::kernels::{Isa, LANES, padded};

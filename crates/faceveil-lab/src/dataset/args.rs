@@ -104,7 +104,7 @@ pub struct CommonArgs {
     /// Detectors for what nobody labelled, one or two with a comma; 'none' skips such pictures
     #[arg(long, value_name = "NAMES", default_value = "blazeface-full,yunet", value_delimiter = ',')]
     pub labellers: Vec<String>,
-    /// What counts as a face when there are two: what either sees or only what both see; what they do not agree on is listed
+    /// What counts as a face when there are two: also what one alone is sure of, or only what both see; all else is listed
     #[arg(long, default_value = "either")]
     pub agreement: Agreement,
     /// Categories of a COCO set that are faces

@@ -36,7 +36,7 @@ struct Donor {
     known: Known,
 }
 
-/// Builds the test set in `out`: [`REPEATS`] pictures for each of [`PLACES`]² places and each size, or as many as there are
+/// Builds the test set in `out`: `REPEATS` pictures for each of `PLACES`² places and each size, or as many as there are
 /// pictures with one face, or fewer sizes if none is large enough.
 ///
 /// # Errors

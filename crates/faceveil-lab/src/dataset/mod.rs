@@ -1,7 +1,7 @@
 //! Datasets: pictures with known faces from many sources, in one layout, never divided across a person or a near-duplicate.
 //!
 //! A build looks at every picture ([`scan`]), divides what it saw ([`group`], [`mod@split`], [`build`]) and writes frames
-//! with their references ([`reference`]). [`mod@record`] has the lines of all files, [`mod@augment`] makes new training
+//! with their references ([`mod@reference`]). [`mod@record`] has the lines of all files, [`mod@augment`] makes new training
 //! pictures from known ones, [`mod@report`] shows what a dataset is.
 
 pub mod args;

@@ -6,7 +6,7 @@ use faceveil_core::raster::{Color, Raster, RgbView, Samples};
 use faceveil_data::truth::Fit;
 use faceveil_infer::view::{Backdrop, RgbImage};
 use faceveil_media::{DecodeError, Limits};
-use fast_image_resize as fir;
+use faceveil_resize::{Depth, ResizeError, resize};
 
 /// An 8-bit RGB picture; neither side is 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +24,8 @@ pub enum PictureError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The resizer refused.
-    #[error("resizing {from:?} pixels to {to:?}: {problem}")]
-    Resize {
-        /// Width and height it has.
-        from: (u32, u32),
-        /// Width and height asked for.
-        to: (u32, u32),
-        /// The resizer's words.
-        problem: String,
-    },
+    #[error(transparent)]
+    Resize(#[from] ResizeError),
 }
 
 impl Picture {
@@ -48,7 +41,7 @@ impl Picture {
         Self { width, height, pixels: rgb.repeat(width as usize * height as usize) }
     }
 
-    /// From a JPEG, PNG or WebP file, turned upright; opacity is laid on white.
+    /// From a file of a single picture, in any format that `faceveil` reads, turned upright; opacity is laid on white.
     ///
     /// # Errors
     /// [`PictureError::Decode`] unless the file is a whole picture within the limits.
@@ -115,18 +108,8 @@ impl Picture {
         if (width, height) == (self.width, self.height) {
             return Ok(self.clone());
         }
-        let wrong = |problem: String| PictureError::Resize {
-            from: (self.width, self.height),
-            to: (width, height),
-            problem,
-        };
-        let from = fir::images::ImageRef::new(self.width, self.height, &self.pixels, fir::PixelType::U8x3)
-            .map_err(|e| wrong(e.to_string()))?;
-        let mut to = fir::images::Image::new(width, height, fir::PixelType::U8x3);
-        let options =
-            fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
-        fir::Resizer::new().resize(&from, &mut to, &options).map_err(|e| wrong(e.to_string()))?;
-        Ok(Self { width, height, pixels: to.into_vec() })
+        let pixels = resize(&self.pixels, (self.width, self.height), 3, Depth::Eight, (width, height))?;
+        Ok(Self { width, height, pixels })
     }
 
     /// The picture in a square frame of `side` pixels, at the top left as [`Letterbox`] puts it, black elsewhere, and

@@ -185,6 +185,17 @@ fn mirrored(index: i64, len: i64) -> usize {
     at.min(period - at) as usize
 }
 
+/// The sum of pixels by their weights.
+fn weighted(pixels: &[[f32; 3]], kernel: &[f32]) -> [f32; 3] {
+    let mut sum = [0.0f32; 3];
+    for (pixel, weight) in pixels.iter().zip(kernel) {
+        for (sum, v) in sum.iter_mut().zip(pixel) {
+            *sum += weight * v;
+        }
+    }
+    sum
+}
+
 /// The window blurred by the kernel, first across, then down.
 fn blur_window(
     frame: &Picture,
@@ -198,22 +209,17 @@ fn blur_window(
     // Rows of the content that the window's rows need; mirrored ones are among them.
     let needed: Vec<usize> =
         (i64::from(top) - reach..i64::from(bottom) + reach).map(|y| mirrored(y, height)).collect();
+    // The columns that a row of the window needs, in their order: mirrored once, not for each weight.
+    let columns: Vec<u32> =
+        (i64::from(left) - reach..i64::from(right) + reach).map(|x| mirrored(x, width) as u32).collect();
     let mut rows = vec![Vec::new(); content.height as usize];
+    let mut line = vec![[0.0f32; 3]; columns.len()];
     for &y in &needed {
         if rows[y].is_empty() {
-            rows[y] = (left..right)
-                .map(|x| {
-                    let mut sum = [0.0f32; 3];
-                    for (k, weight) in kernel.iter().enumerate() {
-                        let from =
-                            frame.at(mirrored(i64::from(x) + k as i64 - reach, width) as u32, y as u32);
-                        for (sum, v) in sum.iter_mut().zip(from) {
-                            *sum += weight * f32::from(v);
-                        }
-                    }
-                    sum
-                })
-                .collect();
+            for (to, &x) in line.iter_mut().zip(&columns) {
+                *to = frame.at(x, y as u32).map(f32::from);
+            }
+            rows[y] = line.windows(kernel.len()).map(|part| weighted(part, kernel)).collect();
         }
     }
     let mut out = vec![[0.0f32; 3]; across * (bottom - top) as usize];
@@ -268,7 +274,8 @@ mod tests {
         }
     }
 
-    /// Pixels of `cv2.GaussianBlur(picture, (k, k), 0)`, OpenCV 5.0.0.
+    /// Pixels of `cv2.GaussianBlur(picture, (k, k), 0)`, OpenCV 5.0.0, which keeps its weights in 8 bits: the wider the
+    /// kernel, the more they are rounded, which ours are not.
     #[test]
     fn pixels_are_those_of_opencv() {
         let pixels = (0..140u32).flat_map(|i| {
@@ -287,7 +294,10 @@ mod tests {
             for ((x, y), want) in places.iter().zip(want) {
                 let got = got[y * 14 + x];
                 for (got, want) in got.iter().zip(want) {
-                    assert!((got - want as f32).abs() <= 1.0, "{side} ({x}, {y}): {got} for {want}");
+                    assert!(
+                        (got - want as f32).abs() <= if side > 20 { 2.0 } else { 1.0 },
+                        "{side} ({x}, {y}): {got} for {want}"
+                    );
                 }
             }
         }

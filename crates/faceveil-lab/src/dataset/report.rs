@@ -113,11 +113,11 @@ fn counts(summary: &Summary) -> String {
     let skipped = summary.skipped.iter().map(|(reason, n)| vec![reason.clone(), n.to_string()]);
     text += &table(&["not used", "pictures"], skipped);
     let [groups, largest] = summary.groups;
-    let _ = write!(
+    let _ = writeln!(
         text,
         "</div><p>{} pictures were looked at. {groups} groups of one person, one photo or near-duplicates, the largest of \
          {largest} pictures, are whole in one part each. Frames are {side}×{side} pixels. Written by {program}; the manifest's \
-         SHA-256 is <code>{hash}</code>.</p>\n",
+         SHA-256 is <code>{hash}</code>.</p>",
         summary.looked_at,
         side = summary.config.side,
         program = escaped(&summary.program),

@@ -114,7 +114,7 @@ impl ScanPlan {
                 line.push(b'\n');
                 out.write_all(&line).map_err(wrong)?;
                 // Whole lines only are of use to the next run, and some minutes of work must not wait in memory.
-                if scanned.n % 32 == 0 { out.flush().map_err(wrong) } else { Ok(()) }
+                if scanned.n.is_multiple_of(32) { out.flush().map_err(wrong) } else { Ok(()) }
             })?;
             if let Some(changed) = changed {
                 return Err(changed);

@@ -30,6 +30,8 @@ pub struct Coverage {
 
 /// Faces of fewer pixels are not judged.
 const SMALLEST: f64 = 16.0;
+/// Points of a square, across and down, in which the outside is looked at.
+const FINE: usize = 4;
 /// Points a face is looked at in, across and down.
 const POINTS: usize = 24;
 
@@ -59,12 +61,9 @@ impl Coverage {
                 add(&mut self.large);
             }
         }
-        let near: Vec<bool> = (0..hidden.len()).map(|i| picture.faces.iter().any(|f| near(mask, i, f))).collect();
-        let (free, other) = near.iter().zip(hidden).fold((0, 0), |(free, other), (near, hidden)| {
-            (free + usize::from(!near), other + usize::from(!near && *hidden))
-        });
-        if free * 50 > hidden.len() {
-            self.other += other as f64 / free as f64;
+        let (free, other) = beside(picture, hidden);
+        if free * 50.0 > 1.0 {
+            self.other += other / free;
         }
         self.hit += usize::from(picture.faces.is_empty() && hidden.iter().any(|h| *h));
     }
@@ -76,11 +75,25 @@ impl Coverage {
     }
 }
 
-/// Whether the middle of square `i` lies in the face grown by a quarter.
-fn near(mask: &Mask, i: usize, face: &TruthFace) -> bool {
-    let (x, y) = (i % mask.width, i / mask.width);
-    let middle = |n: usize, step: f32| ((n as f64 + 0.5) * f64::from(step)).max(0.0) as u32;
-    face.inside(1.25, (0, 0)).holds(middle(x, mask.square.0), middle(y, mask.square.1))
+/// Share of the picture that lies outside all faces grown by a quarter, and the share that is hidden of that.
+fn beside(picture: &Looked, hidden: &[bool]) -> (f64, f64) {
+    let mask = &picture.mask;
+    let near: Vec<_> = picture.faces.iter().map(|f| f.inside(1.25, (0, 0))).collect();
+    let (columns, rows) = (mask.width * FINE, mask.height * FINE);
+    let (mut free, mut other) = (0u32, 0u32);
+    for j in 0..rows {
+        for i in 0..columns {
+            let place = |n: usize, step: f32| ((n as f64 + 0.5) / FINE as f64 * f64::from(step)) as u32;
+            let (x, y) = (place(i, mask.square.0), place(j, mask.square.1));
+            if near.iter().any(|f| f.holds(x, y)) {
+                continue;
+            }
+            free += 1;
+            other += u32::from(hidden[j / FINE * mask.width + i / FINE]);
+        }
+    }
+    let all = (columns * rows) as f64;
+    (f64::from(free) / all, f64::from(other) / all)
 }
 
 /// Share of the face's inner ellipse (0.8 of it), as far as it lies in the picture, under hidden squares.
@@ -117,7 +130,8 @@ pub fn overlap(pictures: &[Looked], threshold: f32) -> f64 {
                 ((n as f64 + (k as f64 + 0.5) / POINTS as f64) * f64::from(step)) as u32
             };
             let points = (0..POINTS * POINTS).filter(|k| {
-                let (x, y) = (place(column, k % POINTS, mask.square.0), place(row, k / POINTS, mask.square.1));
+                let (x, y) =
+                    (place(column, k % POINTS, mask.square.0), place(row, k / POINTS, mask.square.1));
                 inside.iter().any(|f| f.holds(x, y))
             });
             let truth = points.count() as f64 / (POINTS * POINTS) as f64;

@@ -95,8 +95,7 @@ fn hide(gate: &Gate, items: &[Item], folder: &Path) -> Result<Vec<Looked>> {
         let bytes = fs::read(&item.image_path).with_context(place)?;
         let mut photo = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?;
         let mask = gate.mask(&photo.raster).with_context(place)?;
-        let regions: Vec<_> =
-            mask.faces(&gate.point()).iter().map(|f| region(f, FEATHER)).collect();
+        let regions: Vec<_> = mask.faces(&gate.point()).iter().map(|f| region(f, FEATHER)).collect();
         let size = (photo.raster.width(), photo.raster.height());
         redact(&mut photo.raster, &regions, &Style::Veil, &mut SeededNoise::new(1))?;
         photo.mark_redacted(&regions);
@@ -111,7 +110,8 @@ fn hide(gate: &Gate, items: &[Item], folder: &Path) -> Result<Vec<Looked>> {
 
 fn judge(set: Set, name: &str, items: &[Item], folder: &Path) -> Result<Row> {
     let verdicts = faceveil_eval::judge_folder(items, folder, 1)?;
-    let faces = |share: f64| LeakTable::of(verdicts.iter().flat_map(|p| &p.faces).filter(|f| f.share >= share));
+    let faces =
+        |share: f64| LeakTable::of(verdicts.iter().flat_map(|p| &p.faces).filter(|f| f.share >= share));
     Ok(Row {
         set: set.name(),
         system: name.to_owned(),
@@ -128,7 +128,8 @@ fn fidelity(items: &[Item], folder: &Path) -> Result<Option<ToReference>> {
     let mut all = Vec::new();
     for item in items {
         let place = || item.image_path.display().to_string();
-        let original = Picture::decode(&fs::read(&item.image_path).with_context(place)?).with_context(place)?;
+        let original =
+            Picture::decode(&fs::read(&item.image_path).with_context(place)?).with_context(place)?;
         let (w, h) = original.size();
         let faces = item.faces(w as u32, h as u32).unwrap_or_default();
         let output = output(folder, item);
@@ -140,7 +141,12 @@ fn fidelity(items: &[Item], folder: &Path) -> Result<Option<ToReference>> {
     }
     let mean = |of: &dyn Fn(&ToReference) -> Fidelity| {
         let each = |f: &dyn Fn(Fidelity) -> f64| all.iter().map(|r| f(of(r))).sum::<f64>() / all.len() as f64;
-        Fidelity { mse: each(&|f| f.mse), mae: each(&|f| f.mae), ssim: each(&|f| f.ssim), psnr: each(&|f| f.psnr) }
+        Fidelity {
+            mse: each(&|f| f.mse),
+            mae: each(&|f| f.mae),
+            ssim: each(&|f| f.ssim),
+            psnr: each(&|f| f.psnr),
+        }
     };
     Ok((!all.is_empty()).then(|| ToReference { output: mean(&|r| r.output), nothing: mean(&|r| r.nothing) }))
 }

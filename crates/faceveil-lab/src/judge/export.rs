@@ -24,7 +24,13 @@ pub fn gate(path: &Path) -> Result<GateWeights> {
     let layout = Layout::of(&graph);
     let values = checkpoint.list("average", layout.len).with_context(|| path.display().to_string())?;
     let running = checkpoint.list("average_running", layout.running_len)?;
-    Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values: folded(&layout, &values, &running) })
+    Ok(GateWeights {
+        config,
+        threshold: 0.5,
+        certain: 0.5,
+        growth: 0.0,
+        values: folded(&layout, &values, &running),
+    })
 }
 
 /// Weights and one bias a channel, node by node: `w' = w s / √(v + ε)`, `b' = b - m s / √(v + ε)` with the norm's scale
@@ -55,15 +61,15 @@ pub fn folded(layout: &Layout, values: &[f32], running: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::random::Random;
     use crate::net::fast::Fast;
-    use crate::random::Random;
 
     #[test]
     fn the_exported_network_says_what_the_trained_one_says() {
         let config = family::gates().into_iter().find(|c| c.name == "gate-96").expect("it is listed");
         let graph = config.graph().expect("it is right");
         let layout = Layout::of(&graph);
-        let (mut values, mut running) = layout.init(&graph, 1);
+        let (mut values, mut running) = layout.init(1);
         let mut random = Random::new(2);
         values.iter_mut().for_each(|v| *v += (0.1 * random.normal()) as f32);
         running.iter_mut().for_each(|v| *v += (0.3 * random.unit()) as f32);

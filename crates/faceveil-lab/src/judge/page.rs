@@ -20,7 +20,8 @@ img{height:190px;margin:2px}figure{margin:.6em 0}figcaption{color:#555}";
 /// # Errors
 /// None today.
 pub fn page(rows: &[Row], out: &Path) -> Result<String> {
-    let mut html = format!("<!doctype html><meta charset=utf-8><title>Networks compared</title><style>{STYLE}</style>");
+    let mut html =
+        format!("<!doctype html><meta charset=utf-8><title>Networks compared</title><style>{STYLE}</style>");
     html += "<h1>Networks compared on pictures that nothing was trained or chosen on</h1>";
     html += "<p>Leak / exposed: share of faces that are not hidden well / hardly hidden at all, with 95 % intervals of the \
              first. PSNR to the reference blur at 128 × 128 pixels, doing nothing in brackets.</p>";
@@ -48,14 +49,18 @@ pub fn page(rows: &[Row], out: &Path) -> Result<String> {
         )?;
     }
     html += "</table>";
-    for first in rows.iter().filter(|r| rows.iter().find(|o| o.set == r.set).is_some_and(|o| o.system == r.system)) {
+    for first in
+        rows.iter().filter(|r| rows.iter().find(|o| o.set == r.set).is_some_and(|o| o.system == r.system))
+    {
         pictures(&mut html, rows, first, out)?;
     }
     Ok(html)
 }
 
 fn rate(rate: Option<Rate>) -> String {
-    rate.map_or("-".to_owned(), |r| format!("{:.1} [{:.1}, {:.1}]", 100.0 * r.rate, 100.0 * r.low, 100.0 * r.high))
+    rate.map_or("-".to_owned(), |r| {
+        format!("{:.1} [{:.1}, {:.1}]", 100.0 * r.rate, 100.0 * r.low, 100.0 * r.high)
+    })
 }
 
 fn table(table: &LeakTable) -> String {
@@ -66,11 +71,17 @@ fn table(table: &LeakTable) -> String {
 /// The worst pictures of the first system of a set, each beside what the others made of it.
 fn pictures(html: &mut String, rows: &[Row], first: &Row, out: &Path) -> Result<()> {
     write!(html, "<h2>{}: the worst of {} first, beside the original</h2>", first.set, first.system)?;
-    let mut order: Vec<(f64, usize)> = first.pictures.iter().enumerate().map(|(i, (_, v))| (badness(v), i)).collect();
+    let mut order: Vec<(f64, usize)> =
+        first.pictures.iter().enumerate().map(|(i, (_, v))| (badness(v), i)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (_, i) in order.into_iter().take(SHOWN) {
         let item = &first.pictures[i].0;
-        write!(html, "<figure><figcaption>{}</figcaption><img src=\"{}\">", item.name, item.image_path.display())?;
+        write!(
+            html,
+            "<figure><figcaption>{}</figcaption><img src=\"{}\">",
+            item.name,
+            item.image_path.display()
+        )?;
         for row in rows.iter().filter(|r| r.set == first.set) {
             let folder = out.join("outputs").join(&row.system).join(row.set);
             let file = super::evaluate::output(&folder, item);

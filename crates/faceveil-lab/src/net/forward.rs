@@ -1,7 +1,9 @@
 //! The forward pass in burn.
 
 use burn::tensor::module::{batch_norm, batch_norm_train, conv_transpose2d, conv2d, interpolate, max_pool2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
+use burn::tensor::ops::{
+    ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
+};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use faceveil_net::{Activation, Graph, Node, Op};
 
@@ -45,7 +47,8 @@ impl Weights {
     /// From flat lists, on `device`; gradients are kept of all parameters if that has autodiff.
     pub fn new(layout: &Layout, values: &[f32], running: &[f32], device: &Device) -> Self {
         let grad = device.is_autodiff();
-        let channels = |slice: &[f32]| Tensor::<1>::from_data(TensorData::new(slice.to_vec(), [slice.len()]), device);
+        let channels =
+            |slice: &[f32]| Tensor::<1>::from_data(TensorData::new(slice.to_vec(), [slice.len()]), device);
         let param = |p: &super::layout::Param| {
             let slice = &values[p.range.clone()];
             if p.role == Role::Weight {
@@ -147,7 +150,12 @@ impl Pass<'_> {
             }
             Op::TransposedConv { .. } => {
                 let (weight, bias) = (self.weight(), self.channels());
-                conv_transpose2d(x, weight, Some(bias), ConvTransposeOptions::new([2; 2], [0; 2], [0; 2], [1; 2], 1))
+                conv_transpose2d(
+                    x,
+                    weight,
+                    Some(bias),
+                    ConvTransposeOptions::new([2; 2], [0; 2], [0; 2], [1; 2], 1),
+                )
             }
             Op::Add => x + inputs.remove(0),
             Op::Concat => Tensor::cat(vec![x, inputs.remove(0)], 1),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use faceveil_net::{Graph, NodeId};
 
-use crate::random::Random;
+use crate::dataset::random::Random;
 
 /// What a parameter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Layout {
     }
 
     /// Random weights with the variance `2 / fan-in` (He 2015, eq. 10), scales 1, shifts and biases 0; averages 0 and 1.
-    pub fn init(&self, graph: &Graph, seed: u64) -> (Vec<f32>, Vec<f32>) {
+    pub fn init(&self, seed: u64) -> (Vec<f32>, Vec<f32>) {
         let mut values = vec![0.0; self.len];
         for (n, param) in self.params.iter().enumerate() {
             let mut random = Random::stream(seed, n as u64);
@@ -109,7 +109,6 @@ impl Layout {
         for norm in &self.running {
             running[norm.variance()].fill(1.0);
         }
-        let _ = graph;
         (values, running)
     }
 }

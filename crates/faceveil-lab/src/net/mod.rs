@@ -16,9 +16,22 @@ pub const EPSILON: f64 = 1e-5;
 /// # Errors
 /// None today.
 pub fn list() -> anyhow::Result<ExitCode> {
+    println!(
+        "{:<18} {:>10} {:>8} {:>11} {:>9}  input, output",
+        "network", "parameters", "MMAC", "int8 bytes", "peak RAM"
+    );
     for graph in faceveil_net::all() {
         let plan = faceveil_net::plan(&graph);
-        println!("{:<20} {:>10} {:>12}", graph.name(), plan.parameters, plan.macs);
+        let [input, output] = [graph.input_shape(), graph.output_shape()]
+            .map(|s| format!("{}×{}×{}", s.height, s.width, s.channels));
+        println!(
+            "{:<18} {:>10} {:>8.2} {:>11} {:>9}  {input}, {output}",
+            graph.name(),
+            plan.parameters,
+            plan.macs as f64 / 1e6,
+            plan.weight_bytes,
+            plan.peak_bytes
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

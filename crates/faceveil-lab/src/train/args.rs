@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::schedule::Schedule;
+
 /// Arguments of `train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -31,6 +33,36 @@ pub struct TrainArgs {
     /// Steps an epoch: a line in the log and a checkpoint
     #[arg(long, default_value_t = 250)]
     pub epoch: u64,
+    /// How the learning rate goes
+    #[arg(long, value_enum, default_value = "cosine")]
+    pub schedule: Schedule,
+    /// Epochs without a lower validation loss after which the plateau schedule halves the rate
+    #[arg(long, default_value_t = 5)]
+    pub patience: u64,
+    /// Epochs without a lower validation loss after which the run stops; 0: never
+    #[arg(long, default_value_t = 0)]
+    pub stop: u64,
+    /// A checkpoint of a larger network to learn from as well
+    #[arg(long)]
+    pub teacher: Option<PathBuf>,
+    /// The teacher's share in the loss
+    #[arg(long, default_value_t = 0.3)]
+    pub distil: f32,
+    /// Share of the Dice loss of masks
+    #[arg(long, default_value_t = 0.7)]
+    pub dice: f32,
+    /// Share of 1 - SSIM in the loss of pictures, through burn
+    #[arg(long, default_value_t = 0.0)]
+    pub ssim: f32,
+    /// Share of differences of neighbours in the loss of pictures, through burn
+    #[arg(long, default_value_t = 0.0)]
+    pub edge: f32,
+    /// Decay of the weights, decoupled
+    #[arg(long, default_value_t = 0.02)]
+    pub decay: f32,
+    /// Decay of the weights' running mean
+    #[arg(long, default_value_t = 0.998)]
+    pub average: f32,
     /// Share of the steps at three quarters of the side
     #[arg(long, default_value_t = 0.0)]
     pub small: f64,
@@ -49,4 +81,31 @@ pub struct TrainArgs {
     /// Weights to begin with: a checkpoint of the same network
     #[arg(long)]
     pub from: Option<PathBuf>,
+}
+
+/// Arguments of `curves`.
+#[derive(Debug, Args)]
+pub struct CurvesArgs {
+    /// A run's log.csv, or one of the thesis's
+    pub table: PathBuf,
+    /// SVG file to write
+    #[arg(long, short)]
+    pub out: PathBuf,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Network, as `nets` lists it
+    #[arg(long, default_value = "gate")]
+    pub net: String,
+    /// Pictures a step
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+    /// How long, seconds
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
+    /// Through burn
+    #[arg(long)]
+    pub slow: bool,
 }

@@ -4,18 +4,36 @@
 use faceveil_data::truth::TruthFace;
 
 use super::photo::{Level, Photo};
-use crate::random::Random;
+use crate::dataset::random::Random;
 
 /// What a network is shown and what it should say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// Three planes of `side` × `side`, 0..1.
     pub pixels: Vec<f32>,
-    /// Share of each `cell` × `cell` square that faces cover.
-    pub mask: Vec<f32>,
-    /// How much each square counts.
+    /// What should come out: see [`Task`].
+    pub target: Vec<f32>,
+    /// How much each of its numbers counts.
     pub weight: Vec<f32>,
 }
+
+/// What a network is to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The share of each `cell` × `cell` square that faces cover.
+    Mask {
+        /// Side of a square, pixels.
+        cell: usize,
+    },
+    /// The picture with its faces blurred, three planes.
+    Picture,
+}
+
+/// Sigma of the target's blur as a share of the box's longer side. The thesis's kernel of half that side has 0.08; a
+/// little more, because its own target leaves every eighth face visible.
+const SIGMA: f64 = 0.11;
+/// How much more a pixel of a face counts in a picture.
+const FACE_COUNTS: f32 = 8.0;
 
 /// Where a picture goes: `place = offset + turn · (pixel - (side / 2, side / 2))` in pixels of the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,10 +50,10 @@ type Window = (usize, usize, usize);
 /// Smallest face that counts, pixels of the frame; smaller ones are neither right nor wrong.
 const SMALLEST: f64 = 3.5;
 
-/// Draws `side` × `side` pixels, and the mask at one value a `cell` × `cell` square.
+/// Draws `side` × `side` pixels, and what should come out.
 pub struct Canvas {
     side: usize,
-    cell: usize,
+    task: Task,
     rgb: Vec<f32>,
     faces: Vec<(TruthFace, f64)>,
     vague: Vec<TruthFace>,
@@ -43,8 +61,8 @@ pub struct Canvas {
 
 impl Canvas {
     /// Black, no faces.
-    pub fn new(side: usize, cell: usize) -> Self {
-        Self { side, cell, rgb: vec![0.0; side * side * 3], faces: Vec::new(), vague: Vec::new() }
+    pub fn new(side: usize, task: Task) -> Self {
+        Self { side, task, rgb: vec![0.0; side * side * 3], faces: Vec::new(), vague: Vec::new() }
     }
 
     /// Draws the picture into the window. `blur` is added to the size level that is read.
@@ -192,70 +210,124 @@ impl Canvas {
 
     /// The finished sample.
     pub fn finish(self) -> Sample {
+        let (target, weight) = match self.task {
+            Task::Mask { cell } => self.mask(cell),
+            Task::Picture => self.picture(),
+        };
+        Sample { pixels: planes(&self.rgb), target, weight }
+    }
+
+    fn judged(&self) -> impl Iterator<Item = &TruthFace> {
+        self.faces.iter().map(|(face, _)| face).filter(|f| f.side() >= SMALLEST)
+    }
+
+    /// The reference blur of each face's box, and the face's pixels' weights.
+    fn picture(&self) -> (Vec<f32>, Vec<f32>) {
         let side = self.side;
-        let cells = side / self.cell;
+        let mut rgb = self.rgb.clone();
+        let mut counts = vec![1f32; side * side];
+        for face in self.judged() {
+            let (xs, ys) = self.spans(face);
+            let [x0, y0, x1, y1] = face.corners();
+            let sigma = SIGMA * f64::max(x1 - x0, y1 - y0);
+            blur(&mut rgb, side, &xs, &ys, sigma);
+            let inside = face.inside(1.0, (0, 0));
+            for y in ys {
+                for x in xs.clone().filter(|&x| inside.holds(x as u32, y as u32)) {
+                    counts[y * side + x] = FACE_COUNTS;
+                }
+            }
+        }
+        (planes(&rgb), [counts.as_slice(); 3].concat())
+    }
+
+    /// Shares of squares under faces, and the squares' weights.
+    fn mask(&self, cell: usize) -> (Vec<f32>, Vec<f32>) {
+        let side = self.side;
+        let cells = side / cell;
         let mut hit = vec![0u8; side * side];
         let mut weight = vec![1f32; cells * cells];
-        for face in &self.vague {
-            self.fill(face, &mut weight, |w| *w = 0.0);
+        let tiny = self.faces.iter().map(|(face, _)| face).filter(|f| f.side() < SMALLEST);
+        for face in self.vague.iter().chain(tiny) {
+            self.fill(face, cell, &mut weight, |w| *w = 0.0);
         }
-        for (face, _) in &self.faces {
-            if face.side() < SMALLEST {
-                self.fill(face, &mut weight, |w| *w = 0.0);
-            }
-        }
-        for (face, _) in &self.faces {
-            if face.side() < SMALLEST {
-                continue;
-            }
+        for face in self.judged() {
             let area = std::f64::consts::PI * (face.sxx * face.syy - face.sxy * face.sxy).max(0.0).sqrt();
-            let area = area / (self.cell * self.cell) as f64;
-            let counts = (40.0 / area).sqrt().clamp(0.8, 5.0) as f32;
-            self.fill(face, &mut weight, |w| *w = w.max(counts));
+            let counts = (40.0 * (cell * cell) as f64 / area).sqrt().clamp(0.8, 5.0) as f32;
+            self.fill(face, cell, &mut weight, |w| *w = w.max(counts));
             let (xs, ys) = self.spans(face);
             let inside = face.inside(1.0, (0, 0));
             for y in ys {
-                for x in xs.clone() {
-                    if inside.holds(x as u32, y as u32) {
-                        hit[y * side + x] = 1;
-                    }
+                for x in xs.clone().filter(|&x| inside.holds(x as u32, y as u32)) {
+                    hit[y * side + x] = 1;
                 }
             }
         }
         let mut mask = vec![0f32; cells * cells];
-        for y in 0..cells * self.cell {
-            for x in 0..cells * self.cell {
-                mask[y / self.cell * cells + x / self.cell] += f32::from(hit[y * side + x]);
+        for y in 0..cells * cell {
+            for x in 0..cells * cell {
+                mask[y / cell * cells + x / cell] += f32::from(hit[y * side + x]);
             }
         }
-        let all = (self.cell * self.cell) as f32;
-        mask.iter_mut().for_each(|m| *m /= all);
-        let mut pixels = vec![0f32; 3 * side * side];
-        for (i, pixel) in self.rgb.chunks_exact(3).enumerate() {
-            for (c, p) in pixel.iter().enumerate() {
-                pixels[c * side * side + i] = *p;
-            }
-        }
-        Sample { pixels, mask, weight }
+        mask.iter_mut().for_each(|m| *m /= (cell * cell) as f32);
+        (mask, weight)
     }
 
     /// Changes the squares that the face, grown by half a square, touches.
-    fn fill(&self, face: &TruthFace, squares: &mut [f32], change: impl Fn(&mut f32)) {
-        let cells = self.side / self.cell;
-        let cell = self.cell as f64;
+    fn fill(&self, face: &TruthFace, cell: usize, squares: &mut [f32], change: impl Fn(&mut f32)) {
+        let cells = self.side / cell;
+        let half = cell as f64 / 2.0;
         let grown = TruthFace {
-            sxx: (face.sxx.sqrt() + cell / 2.0).powi(2),
-            syy: (face.syy.sqrt() + cell / 2.0).powi(2),
+            sxx: (face.sxx.sqrt() + half).powi(2),
+            syy: (face.syy.sqrt() + half).powi(2),
             ..*face
         };
         let (xs, ys) = self.spans(&grown);
         let inside = grown.inside(1.0, (0, 0));
-        for cy in ys.start / self.cell..ys.end.div_ceil(self.cell).min(cells) {
-            for cx in xs.start / self.cell..xs.end.div_ceil(self.cell).min(cells) {
-                let middle = |c: usize| (c * self.cell + self.cell / 2) as u32;
+        for cy in ys.start / cell..ys.end.div_ceil(cell).min(cells) {
+            for cx in xs.start / cell..xs.end.div_ceil(cell).min(cells) {
+                let middle = |c: usize| (c * cell + cell / 2) as u32;
                 if inside.holds(middle(cx), middle(cy)) {
                     change(&mut squares[cy * cells + cx]);
                 }
+            }
+        }
+    }
+}
+
+/// From pixels to three planes.
+fn planes(rgb: &[f32]) -> Vec<f32> {
+    (0..3).flat_map(|c| rgb.iter().skip(c).step_by(3)).copied().collect()
+}
+
+/// Gaussian of `sigma` pixels within a part of the picture, whose edge is repeated.
+fn blur(rgb: &mut [f32], side: usize, xs: &std::ops::Range<usize>, ys: &std::ops::Range<usize>, sigma: f64) {
+    let reach = (3.0 * sigma).ceil() as isize;
+    let kernel: Vec<f32> =
+        (-reach..=reach).map(|x| (-(x * x) as f64 / (2.0 * sigma * sigma)).exp() as f32).collect();
+    let all: f32 = kernel.iter().sum();
+    let (w, h) = (xs.len() as isize, ys.len() as isize);
+    if w == 0 || h == 0 {
+        return;
+    }
+    for (step, len, others) in [(1usize, w, h), (side, h, w)] {
+        let other_step = if step == 1 { side } else { 1 };
+        let start = ys.start * side + xs.start;
+        let mut line = vec![[0f32; 3]; len as usize];
+        for other in 0..others as usize {
+            let at = |i: isize| 3 * (start + other * other_step + i.clamp(0, len - 1) as usize * step);
+            for (i, to) in line.iter_mut().enumerate() {
+                *to = [0.0; 3];
+                for (k, weight) in kernel.iter().enumerate() {
+                    let from = at(i as isize + k as isize - reach);
+                    for (t, v) in to.iter_mut().zip(&rgb[from..from + 3]) {
+                        *t += weight / all * v;
+                    }
+                }
+            }
+            for (i, from) in line.iter().enumerate() {
+                let to = at(i as isize);
+                rgb[to..to + 3].copy_from_slice(from);
             }
         }
     }
@@ -294,12 +366,12 @@ impl Level {
 }
 
 /// The whole picture in the frame, as in use: its longer side fills it, at the top left, the rest black.
-pub fn letterboxed(photo: &Photo, side: usize, cell: usize) -> Sample {
+pub fn letterboxed(photo: &Photo, side: usize, task: Task) -> Sample {
     let (w, h) = photo.size();
     let scale = w.max(h) as f64 / side as f64;
     let middle = scale * side as f64 / 2.0 - 0.5;
     let view = View { centre: (middle, middle), turn: [scale, 0.0, 0.0, scale] };
-    let mut canvas = Canvas::new(side, cell);
+    let mut canvas = Canvas::new(side, task);
     canvas.draw(photo, &view, (0, 0, side), 0.0, Outside::Colour([0.0; 3]));
     canvas.finish()
 }
@@ -315,9 +387,10 @@ pub fn view(photo: &Photo, side: usize, random: &mut Random) -> View {
         _ => random.between([-0.08, 0.08]),
     };
     let stretch = random.ratio([0.88, 1.14]);
-    let focus = (!photo.faces.is_empty() && random.happens(0.5)).then(|| photo.faces[random.below(photo.faces.len())]);
+    let focus = (!photo.faces.is_empty() && random.happens(0.5))
+        .then(|| photo.faces[random.below(photo.faces.len())]);
     let (scale, centre) = if let Some(face) = focus {
-        let target = side as f64 * random.ratio([0.06, 0.85]);
+        let target = side as f64 * random.ratio([0.045, 0.8]);
         let scale = (face.side_long() / target).clamp(0.4, 1.25 * fit.max(1.0));
         let shift = |random: &mut Random| scale * side as f64 * random.between([-0.42, 0.42]);
         (scale, (face.cx + shift(random), face.cy + shift(random)))
@@ -334,11 +407,11 @@ pub fn view(photo: &Photo, side: usize, random: &mut Random) -> View {
 /// Draws one sample from `pick`, which gives a random picture each time.
 pub fn sample<'p>(
     side: usize,
-    cell: usize,
+    task: Task,
     random: &mut Random,
     mut pick: impl FnMut(&mut Random) -> &'p Photo,
 ) -> Sample {
-    let mut canvas = Canvas::new(side, cell);
+    let mut canvas = Canvas::new(side, task);
     let parts: &[Window] = &if random.happens(0.15) {
         let half = side / 2;
         vec![(0, 0, half), (half, 0, half), (0, half, half), (half, half, half)]

@@ -10,6 +10,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::schedule::Watch;
+
 const MAGIC: &[u8; 4] = b"FVCK";
 const VERSION: u32 = 1;
 /// Longest description that is read, bytes.
@@ -22,8 +24,8 @@ pub struct Checkpoint {
     pub about: serde_json::Value,
     /// Steps done.
     pub step: u64,
-    /// Lowest validation loss so far.
-    pub best: f64,
+    /// The validation losses so far.
+    pub watch: Watch,
     /// Name and numbers of each list.
     pub lists: Vec<(String, Vec<f32>)>,
 }
@@ -32,7 +34,11 @@ pub struct Checkpoint {
 struct Head {
     about: serde_json::Value,
     step: u64,
+    /// Only in files written before there was a watch.
+    #[serde(default)]
     best: Option<f64>,
+    #[serde(default)]
+    watch: Watch,
     lists: Vec<(String, u64)>,
 }
 
@@ -53,8 +59,8 @@ impl Checkpoint {
     /// If the description cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let lists = self.lists.iter().map(|(n, v)| (n.clone(), v.len() as u64)).collect();
-        let best = self.best.is_finite().then_some(self.best);
-        let head = serde_json::to_vec(&Head { about: self.about.clone(), step: self.step, best, lists })?;
+        let (about, watch) = (self.about.clone(), self.watch);
+        let head = serde_json::to_vec(&Head { about, step: self.step, best: None, watch, lists })?;
         let mut bytes = Vec::new();
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -84,10 +90,12 @@ impl Checkpoint {
         for (name, n) in head.lists {
             let (these, after) = rest.split_at(n as usize * 4);
             rest = after;
-            let values = these.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let values =
+                these.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
             lists.push((name, values));
         }
-        Ok(Self { about: head.about, step: head.step, best: head.best.unwrap_or(f64::INFINITY), lists })
+        let watch = Watch { best: head.watch.best.or(head.best), ..head.watch };
+        Ok(Self { about: head.about, step: head.step, watch, lists })
     }
 
     /// Writes the file, whole or not at all.
@@ -96,7 +104,8 @@ impl Checkpoint {
     /// If it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
+        let mut file =
+            tempfile::NamedTempFile::new_in(folder).with_context(|| folder.display().to_string())?;
         file.write_all(&self.to_bytes()?)?;
         file.as_file().sync_all()?;
         file.persist(path).with_context(|| path.display().to_string())?;
@@ -110,5 +119,50 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| path.display().to_string())?;
         Self::parse(&bytes).with_context(|| path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one() -> Checkpoint {
+        let lists = vec![("a".to_owned(), vec![1.5f32, -2.0]), ("b".to_owned(), vec![])];
+        let watch = Watch { best: Some(0.25), since: 2, factor: 0.5 };
+        Checkpoint { about: serde_json::json!({"net": "gate"}), step: 7, watch, lists }
+    }
+
+    #[test]
+    fn a_file_comes_back_and_its_beginnings_do_not() {
+        let bytes = one().to_bytes().expect("it can be written");
+        assert_eq!(Checkpoint::parse(&bytes).expect("it is whole"), one());
+        for n in 0..bytes.len() {
+            assert!(Checkpoint::parse(&bytes[..n]).is_err(), "{n} bytes");
+        }
+        assert!(Checkpoint::parse(&[bytes, vec![0]].concat()).is_err(), "a byte too many");
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        let head = br#"{"about":null,"step":0,"best":null,"lists":[["a",4611686018427387905]]}"#;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((head.len() as u64).to_le_bytes());
+        bytes.extend(head);
+        bytes.extend([0; 4]);
+        assert!(Checkpoint::parse(&bytes).is_err());
+        assert!(one().list("a", 3).is_err() && one().list("c", 2).is_err());
+        assert_eq!(one().list("a", 2).expect("it is there"), [1.5, -2.0]);
+    }
+
+    #[test]
+    fn saving_replaces_the_old_one_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("last.ckpt");
+        one().save(&path).expect("first");
+        let later = Checkpoint { step: 8, ..one() };
+        later.save(&path).expect("second");
+        assert_eq!(Checkpoint::load(&path).expect("there"), later);
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "nothing else is left");
     }
 }

@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use super::augment::{self, Sample};
+use super::augment::{self, Sample, Task};
 use super::photo::Photo;
 use super::sources::Source;
-use crate::random::Random;
+use crate::dataset::random::Random;
 
 /// Pictures and what should come out, one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// `[N, 3, side, side]`, 0..1.
     pub pixels: Vec<f32>,
-    /// `[N, 1, cells, cells]`.
-    pub mask: Vec<f32>,
-    /// As `mask`.
+    /// `[N, 1, cells, cells]` or `[N, 3, side, side]`.
+    pub target: Vec<f32>,
+    /// As `target`.
     pub weight: Vec<f32>,
     /// `N`.
     pub len: usize,
@@ -26,44 +26,47 @@ impl Batch {
     /// Adds a sample.
     pub fn push(&mut self, sample: &Sample) {
         self.pixels.extend_from_slice(&sample.pixels);
-        self.mask.extend_from_slice(&sample.mask);
+        self.target.extend_from_slice(&sample.target);
         self.weight.extend_from_slice(&sample.weight);
         self.len += 1;
     }
 }
 
 /// The batch of one step.
-pub fn batch(sources: &[Source], seed: u64, step: u64, len: usize, side: usize, cell: usize) -> Batch {
+pub fn batch(sources: &[Source], seed: u64, step: u64, len: usize, side: usize, task: Task) -> Batch {
     let mut batch = Batch::default();
     for i in 0..len {
         let mut random = Random::stream(seed, step * len as u64 + i as u64);
         let pick = |random: &mut Random| pick(sources, random);
-        batch.push(&augment::sample(side, cell, &mut random, pick));
+        batch.push(&augment::sample(side, task, &mut random, pick));
     }
     batch
 }
 
-/// A batch as a PPM picture: eight samples a row, each with its mask in red beside it, ignored squares in blue.
-pub fn sheet(batch: &Batch, side: usize) -> Vec<u8> {
+/// A batch as a PPM picture: eight samples a row, each with what should come out beside it; of a mask in red, squares that
+/// do not count in blue.
+pub fn sheet(batch: &Batch, side: usize, task: Task) -> Vec<u8> {
     let columns = 8.min(batch.len.max(1));
-    let rows = batch.len.div_ceil(columns);
-    let (width, height) = (columns * 2 * side, rows * side);
+    let (width, height) = (columns * 2 * side, batch.len.div_ceil(columns) * side);
     let mut pixels = vec![0u8; width * height * 3];
-    let squares = batch.mask.len() / batch.len.max(1);
-    let cells = squares.isqrt().max(1);
-    let cell = side / cells;
+    let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
     for n in 0..batch.len {
-        let (left, top) = (n % columns * 2 * side, n / columns * side);
-        for y in 0..side {
-            for x in 0..side {
-                let at = |c: usize| (batch.pixels[(n * 3 + c) * side * side + y * side + x] * 255.0).round() as u8;
-                let square = n * squares + (y / cell).min(cells - 1) * cells + (x / cell).min(cells - 1);
-                let (red, vague) = ((batch.mask[square] * 255.0) as u8, batch.weight[square] == 0.0);
-                let to = ((top + y) * width + left + x) * 3;
-                pixels[to..to + 3].copy_from_slice(&[at(0), at(1), at(2)]);
-                let shown = [at(0).max(red), at(1) / 2, if vague { 255 } else { at(2) / 2 }];
-                pixels[to + 3 * side..to + 3 * side + 3].copy_from_slice(&shown);
-            }
+        for i in 0..side * side {
+            let (x, y) = (i % side, i / side);
+            let plane = |values: &[f32], c: usize| values[(n * 3 + c) * side * side + i];
+            let shown = [0, 1, 2].map(|c| byte(plane(&batch.pixels, c)));
+            let wanted = match task {
+                Task::Picture => [0, 1, 2].map(|c| byte(plane(&batch.target, c))),
+                Task::Mask { cell } => {
+                    let square = (n * (side / cell) + y / cell) * (side / cell) + x / cell;
+                    let counts = batch.weight[square] > 0.0;
+                    let blue = if counts { shown[2] / 2 } else { 255 };
+                    [shown[0].max(byte(batch.target[square])), shown[1] / 2, blue]
+                }
+            };
+            let to = ((n / columns * side + y) * width + n % columns * 2 * side + x) * 3;
+            pixels[to..to + 3].copy_from_slice(&shown);
+            pixels[to + 3 * side..to + 3 * side + 3].copy_from_slice(&wanted);
         }
     }
     let mut file = format!("P6 {width} {height} 255\n").into_bytes();
@@ -98,8 +101,8 @@ pub struct Order {
     pub to: u64,
     /// Pictures a step.
     pub len: usize,
-    /// Pixels a square of the mask.
-    pub cell: usize,
+    /// What the network is to give.
+    pub task: Task,
 }
 
 /// Starts a thread that makes the batches; `side` gives the frame's side for a step.
@@ -111,7 +114,7 @@ pub fn start(
     let (send, receive) = sync_channel(2);
     std::thread::spawn(move || {
         for step in order.from..order.to {
-            let batch = batch(&sources, order.seed, step, order.len, side(step), order.cell);
+            let batch = batch(&sources, order.seed, step, order.len, side(step), order.task);
             if send.send(batch).is_err() {
                 return;
             }

@@ -2,283 +2,334 @@
 
 pub mod args;
 pub mod augment;
+pub mod bench;
 pub mod checkpoint;
+pub mod engine;
 pub mod feed;
+pub mod log;
 pub mod loss;
 pub mod optimizer;
 pub mod photo;
+pub mod schedule;
 pub mod sources;
+pub mod state;
 pub mod valid;
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-#[cfg(feature = "burn")]
-use burn::tensor::{Device, Tensor, TensorData};
+use anyhow::{Context, Result, bail, ensure};
 use faceveil_net::Graph;
 
-use self::args::TrainArgs;
+use self::args::{CurvesArgs, TrainArgs};
+use self::augment::Task;
 use self::checkpoint::Checkpoint;
+use self::engine::{Engine, Runner, Step};
 use self::feed::{Batch, Order};
-use self::optimizer::{Adam, AdamSettings};
-use self::valid::Valid;
-use crate::net::fast::Fast;
-#[cfg(feature = "burn")]
-use crate::net::forward::{Mode, Weights};
-use crate::net::layout::Layout;
+use self::log::Epoch;
+use self::loss::{Parts, Terms};
+use self::optimizer::AdamSettings;
+use self::schedule::Schedule;
+use self::sources::Source;
+use self::state::State;
+use self::valid::{Score, Valid};
 
-/// Share of the batch's statistics that a batch norm's average takes on.
-const MOMENTUM: f32 = 0.05;
+/// Steps between two lines that say how far it is.
+const SAY: u64 = 50;
 
 /// Runs `faceveil-lab train`.
 ///
 /// # Errors
 /// What stopped it.
 pub fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let Some(graph) = faceveil_net::by_name(&args.net) else { bail!("no network called {:?}", args.net) };
+    let graph = network(&args.net)?;
+    let task = task(&graph);
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let begun = Instant::now();
     let sources = Arc::new(sources::load(&args.shared, args.labels.as_deref(), args.limit)?);
     eprintln!("pictures read in {:.0} s", begun.elapsed().as_secs_f64());
     if let Some(path) = &args.show {
         let side = graph.input_shape().height;
-        let batch = feed::batch(&sources, args.seed, 0, args.batch, side, side / graph.output_shape().height);
-        fs::write(path, feed::sheet(&batch, side)).with_context(|| path.display().to_string())?;
+        let batch = feed::batch(&sources, args.seed, 0, args.batch, side, task);
+        fs::write(path, feed::sheet(&batch, side, task)).with_context(|| path.display().to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut state = State::new(&graph, args)?;
-    state.train(&graph, args, &sources)?;
+    let mut run = Run::new(args, &graph, task, sources)?;
+    run.go(args)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A run between two steps.
-struct State {
-    layout: Layout,
-    values: Vec<f32>,
-    running: Vec<f32>,
-    average: Vec<f32>,
-    average_running: Vec<f32>,
-    adam: Adam,
-    step: u64,
-    best: f64,
+/// Runs `faceveil-lab curves`.
+///
+/// # Errors
+/// If the table cannot be read or the picture not be written.
+pub fn curves(args: &CurvesArgs) -> Result<ExitCode> {
+    log::draw(&args.table, &args.out)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-const LISTS: [&str; 6] = ["weights", "running", "average", "average_running", "adam_mean", "adam_square"];
+fn network(name: &str) -> Result<Graph> {
+    faceveil_net::by_name(name).with_context(|| format!("no network called {name:?}; `nets` lists them"))
+}
 
-impl State {
-    fn new(graph: &Graph, args: &TrainArgs) -> Result<Self> {
-        let layout = Layout::of(graph);
-        let last = args.out.join("last.ckpt");
-        let (values, running) = layout.init(graph, args.seed);
-        let adam = Adam::new(layout.len);
-        let mut state = Self {
-            average: values.clone(),
-            average_running: running.clone(),
-            values,
-            running,
-            adam,
-            step: 0,
-            best: f64::INFINITY,
-            layout,
-        };
-        if last.exists() {
-            state.restore(&Checkpoint::load(&last)?)?;
-            eprintln!("goes on after step {}", state.step);
-        } else if let Some(from) = &args.from {
-            let old = Checkpoint::load(from)?;
-            state.values = old.list("average", state.layout.len)?;
-            state.running = old.list("average_running", state.layout.running_len)?;
-            state.average.clone_from(&state.values);
-            state.average_running.clone_from(&state.running);
-        }
-        Ok(state)
-    }
+/// A network of one channel gives a mask, another a picture.
+fn task(graph: &Graph) -> Task {
+    let (input, output) = (graph.input_shape(), graph.output_shape());
+    if output.channels == 1 { Task::Mask { cell: input.height / output.height } } else { Task::Picture }
+}
 
-    fn restore(&mut self, from: &Checkpoint) -> Result<()> {
-        let (n, r) = (self.layout.len, self.layout.running_len);
-        self.values = from.list("weights", n)?;
-        self.running = from.list("running", r)?;
-        self.average = from.list("average", n)?;
-        self.average_running = from.list("average_running", r)?;
-        self.adam.mean = from.list("adam_mean", n)?;
-        self.adam.square = from.list("adam_square", n)?;
-        self.adam.steps = from.step;
-        self.step = from.step;
-        self.best = from.best;
-        Ok(())
-    }
+/// What a teacher needs to look at a batch.
+struct Teacher {
+    runner: Runner,
+    state: State,
+}
 
-    fn checkpoint(&self, about: &serde_json::Value) -> Checkpoint {
-        let lists = [
-            &self.values,
-            &self.running,
-            &self.average,
-            &self.average_running,
-            &self.adam.mean,
-            &self.adam.square,
-        ];
-        Checkpoint {
-            about: about.clone(),
-            step: self.step,
-            best: self.best,
-            lists: LISTS.iter().zip(lists).map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
-        }
-    }
+/// A run: what stays the same over its steps, and its state.
+struct Run {
+    about: serde_json::Value,
+    task: Task,
+    terms: Terms,
+    graph: Graph,
+    small: Graph,
+    sources: Arc<Vec<Source>>,
+    valid: Valid,
+    teacher: Option<Teacher>,
+    state: State,
+}
 
-    fn train(&mut self, graph: &Graph, args: &TrainArgs, sources: &Arc<Vec<sources::Source>>) -> Result<()> {
+impl Run {
+    fn new(args: &TrainArgs, graph: &Graph, task: Task, sources: Arc<Vec<Source>>) -> Result<Self> {
         let full = graph.input_shape().height;
-        let cell = full / graph.output_shape().height;
-        let small = graph.resized(full * 3 / 4, full * 3 / 4)?;
-        let until_small = (args.small * args.steps as f64) as u64;
-        let side = move |step: u64| if step < until_small { full * 3 / 4 } else { full };
-        let order = Order { seed: args.seed, from: self.step, to: args.steps, len: args.batch, cell };
-        let feed = feed::start(Arc::clone(sources), order, side);
-        let valid = Valid::new(sources.iter().flat_map(|s| &s.valid), full, cell);
-        let about = serde_json::json!({
-            "net": args.net, "steps": args.steps, "batch": args.batch, "rate": args.rate, "seed": args.seed,
-            "small": args.small,
-        });
-        let settings = AdamSettings::default();
-        let mut judge = Fast::new(graph, 1);
-        let mut log = Log::open(&args.out)?;
-        let mut fast = if args.slow { None } else { Fast::new(graph, args.batch) };
-        let mut fast_small = if args.slow || until_small == 0 { None } else { Fast::new(&small, args.batch) };
-        let (mut sum, mut count, mut longest) = (0.0, 0u64, 0f32);
-        let (begun, first) = (Instant::now(), self.step);
-        while self.step < args.steps {
-            let batch = feed.recv().context("the thread that makes batches is gone")?;
-            let graph_now = if self.step < until_small { &small } else { graph };
-            let rate = optimizer::cosine(self.step as f64 / args.steps as f64, 0.08, args.rate);
-            let quick = if self.step < until_small { fast_small.as_mut() } else { fast.as_mut() };
-            let (loss, gradient, statistics) = match quick {
-                Some(fast) => self.gradient_fast(fast, &batch),
-                None => self.gradient(graph_now, &batch, side(self.step))?,
-            };
-            if !loss.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
-                self.checkpoint(&about).save(&args.out.join("broken.ckpt"))?;
-                bail!("loss {loss} at step {}: weights kept in broken.ckpt", self.step);
-            }
-            let length = self.adam.step(&settings, &self.layout, rate as f32, &mut self.values, &gradient);
-            self.step += 1;
-            for (r, s) in self.running.iter_mut().zip(statistics) {
-                *r += MOMENTUM * (s - *r);
-            }
-            optimizer::follow(&mut self.average, &self.values, settings.average, self.step);
-            optimizer::follow(&mut self.average_running, &self.running, settings.average, self.step);
-            (sum, count, longest) = (sum + loss, count + 1, longest.max(length));
-            if self.step % 50 == 0 {
-                let seconds = begun.elapsed().as_secs_f64();
-                let pace = seconds / (self.step - first) as f64;
-                eprintln!(
-                    "step {} of {}: loss {:.4}, gradient {length:.2}, {:.1} pictures/s, {:.0} min left",
-                    self.step,
-                    args.steps,
-                    sum / count as f64,
-                    args.batch as f64 / pace,
-                    pace * (args.steps - self.step) as f64 / 60.0
+        let teacher =
+            args.teacher.as_deref().map(|path| Teacher::load(path, graph, args.batch)).transpose()?;
+        ensure!(teacher.is_none() || args.small == 0.0, "--teacher and --small exclude each other");
+        let mut run = Self {
+            about: about(args, &sources),
+            task,
+            terms: Terms { dice: args.dice, ssim: args.ssim, edge: args.edge, distil: args.distil },
+            small: graph.resized(full * 3 / 4, full * 3 / 4).unwrap_or_else(|_| graph.clone()),
+            graph: graph.clone(),
+            valid: Valid::new(sources.iter().flat_map(|s| &s.valid), full, task),
+            sources,
+            teacher,
+            state: State::new(graph, args.seed),
+        };
+        let last = args.out.join("last.ckpt");
+        if last.exists() {
+            let checkpoint = Checkpoint::load(&last)?;
+            let same = |key: &str| checkpoint.about[key] == run.about[key];
+            for key in ["net", "seed", "batch", "data"] {
+                ensure!(
+                    same(key),
+                    "{} is of another run: its {key} is {}",
+                    last.display(),
+                    checkpoint.about[key]
                 );
             }
-            if self.step % args.epoch == 0 || self.step == args.steps {
-                let score = self.score(graph, &valid, judge.as_mut())?;
-                log.line(self.step, args.epoch, rate, sum / count as f64, longest, &score)?;
-                (sum, count, longest) = (0.0, 0, 0.0);
-                let better = score.loss < self.best;
-                self.best = self.best.min(score.loss);
-                let checkpoint = self.checkpoint(&about);
-                checkpoint.save(&args.out.join("last.ckpt"))?;
-                if better {
-                    checkpoint.save(&args.out.join("best.ckpt"))?;
-                }
+            run.state.restore(&checkpoint)?;
+            eprintln!("goes on after step {}", run.state.step);
+        } else if let Some(from) = &args.from {
+            run.state.begin_with(from)?;
+        }
+        let config = args.out.join("config.json");
+        fs::write(&config, serde_json::to_vec_pretty(&run.about)?)
+            .with_context(|| config.display().to_string())?;
+        Ok(run)
+    }
+
+    fn go(&mut self, args: &TrainArgs) -> Result<()> {
+        self.go_until(args, args.steps)
+    }
+
+    /// As [`Self::go`], but leaves off after step `last`, as a kill would.
+    fn go_until(&mut self, args: &TrainArgs, last: u64) -> Result<()> {
+        let full = self.graph.input_shape().height;
+        let until_small = (args.small * args.steps as f64) as u64;
+        let small_side = self.small.input_shape().height;
+        let side = move |step: u64| if step < until_small { small_side } else { full };
+        let order = Order {
+            seed: args.seed,
+            from: self.state.step,
+            to: args.steps,
+            len: args.batch,
+            task: self.task,
+        };
+        let feed = feed::start(Arc::clone(&self.sources), order, side);
+        let engine = |graph: &Graph| Engine::new(graph, self.task, self.terms, args.batch, args.slow);
+        let (mut large, mut small) = (engine(&self.graph), engine(&self.small));
+        let settings = AdamSettings { decay: args.decay, average: args.average, ..AdamSettings::default() };
+        let mut epoch = Sums::default();
+        let mut clock = Clock { begun: Instant::now(), first: self.state.step };
+        while self.state.step < last {
+            let batch = feed.recv().context("the thread that makes batches is gone")?;
+            let teacher = self.teacher.as_mut().map(|t| t.look(self.task, &batch)).transpose()?;
+            let engine = if self.state.step < until_small { &mut small } else { &mut large };
+            let step = engine.step(&self.state, &batch, teacher.as_deref())?;
+            self.check(&step, &batch, &args.out)?;
+            let rate = self.rate(args);
+            let length = self.state.advance(&settings, rate, &step.gradient, &step.statistics);
+            epoch.add(&step.parts, length);
+            if self.state.step.is_multiple_of(SAY) {
+                clock.say(&self.state, args, &epoch);
+            }
+            if (self.state.step.is_multiple_of(args.epoch) || self.state.step == args.steps)
+                && self.end(args, rate, &epoch)?
+            {
+                eprintln!("stops: {} epochs without a lower validation loss", self.state.watch.since);
+                break;
+            } else if self.state.step.is_multiple_of(args.epoch) {
+                epoch = Sums::default();
             }
         }
         Ok(())
     }
 
-    /// As [`Self::gradient`], by the fast path.
-    fn gradient_fast(&self, fast: &mut Fast, batch: &Batch) -> (f64, Vec<f32>, Vec<f32>) {
-        let (logits, statistics) = fast.forward(&self.values, &batch.pixels);
-        let (loss, by_logits) = loss::bce_dice_plain(logits, &batch.mask, &batch.weight, batch.len, 0.7);
-        (loss, fast.backward(&self.values, &by_logits), statistics.values)
-    }
-
-    fn score(&self, graph: &Graph, valid: &Valid, fast: Option<&mut Fast>) -> Result<valid::Score> {
-        if let Some(fast) = fast {
-            return Ok(valid.score(|x| fast.infer(&self.average, &self.average_running, x).to_vec()));
+    fn rate(&self, args: &TrainArgs) -> f64 {
+        match args.schedule {
+            Schedule::Cosine => schedule::cosine(self.state.step as f64 / args.steps as f64, args.rate),
+            Schedule::Plateau => args.rate * self.state.watch.factor,
         }
-        self.score_slow(graph, valid)
     }
 
-    #[cfg(not(feature = "burn"))]
-    fn score_slow(&self, graph: &Graph, _: &Valid) -> Result<valid::Score> {
-        bail!("{} needs a build with the feature `burn`", graph.name())
-    }
-
-    #[cfg(feature = "burn")]
-    fn score_slow(&self, graph: &Graph, valid: &Valid) -> Result<valid::Score> {
-        let device = Device::flex();
-        let weights = Weights::new(&self.layout, &self.average, &self.average_running, &device);
-        let input = graph.input_shape();
-        Ok(valid.score(|x| {
-            let x = TensorData::new(x.to_vec(), [1, 3, input.height, input.width]);
-            let x = Tensor::<4>::from_data(x, &device);
-            weights.forward(graph, x, Mode::Infer, &[]).logits.into_data().iter::<f32>().collect()
-        }))
-    }
-
-    #[cfg(not(feature = "burn"))]
-    fn gradient(&self, graph: &Graph, _: &Batch, _: usize) -> Result<(f64, Vec<f32>, Vec<f32>)> {
-        bail!("{} needs a build with the feature `burn`", graph.name())
-    }
-
-    /// Loss, gradient, and the batch norms' statistics in the order of `running`.
-    #[cfg(feature = "burn")]
-    fn gradient(&self, graph: &Graph, batch: &Batch, side: usize) -> Result<(f64, Vec<f32>, Vec<f32>)> {
-        let device = Device::flex().autodiff();
-        let weights = Weights::new(&self.layout, &self.values, &self.running, &device);
-        let out = graph.resized(side, side)?.output_shape();
-        let tensor = |v: &[f32], shape: [usize; 4]| Tensor::<4>::from_data(TensorData::new(v.to_vec(), shape), &device);
-        let x = tensor(&batch.pixels, [batch.len, 3, side, side]);
-        let mask = [batch.len, 1, out.height, out.width];
-        let outcome = weights.forward(graph, x, Mode::Train, &[]);
-        let loss = loss::bce_dice(outcome.logits, tensor(&batch.mask, mask), tensor(&batch.weight, mask), 0.7);
-        let gradient = weights.gradients(&self.layout, &loss);
-        let mut statistics = Vec::with_capacity(self.layout.running_len);
-        for (mean, variance) in outcome.statistics {
-            statistics.extend(mean.into_data().iter::<f32>());
-            statistics.extend(variance.into_data().iter::<f32>());
+    /// A number that is none ends the run; the batch and the weights before it are kept.
+    fn check(&self, step: &Step, batch: &Batch, out: &Path) -> Result<()> {
+        if step.parts.all.is_finite() && step.gradient.iter().all(|g| g.is_finite()) {
+            return Ok(());
         }
-        let loss = f64::from(loss.into_data().iter::<f32>().next().unwrap_or(f32::NAN));
-        Ok((loss, gradient, statistics))
+        let mut broken = self.state.checkpoint(&self.about);
+        for (name, values) in
+            [("pixels", &batch.pixels), ("target", &batch.target), ("weight", &batch.weight)]
+        {
+            broken.lists.push((format!("batch_{name}"), values.clone()));
+        }
+        broken.save(&out.join("broken.ckpt"))?;
+        bail!("loss {} at step {}: batch and weights are in broken.ckpt", step.parts.all, self.state.step)
+    }
+
+    /// Ends an epoch; gives whether the run is to stop early.
+    fn end(&mut self, args: &TrainArgs, rate: f64, sums: &Sums) -> Result<bool> {
+        let score = self.score()?;
+        let number = self.state.step.div_ceil(args.epoch) - 1;
+        let (parts, longest) = (sums.mean(), sums.longest);
+        log::add(&args.out, &Epoch { number, rate, parts, longest }, &score)?;
+        let better = self.state.watch.epoch(score.loss, args.patience, args.rate);
+        let checkpoint = self.state.checkpoint(&self.about);
+        checkpoint.save(&args.out.join("last.ckpt"))?;
+        if better {
+            checkpoint.save(&args.out.join("best.ckpt"))?;
+        }
+        log::draw(&args.out.join("log.csv"), &args.out.join("curves.svg"))?;
+        Ok(args.stop > 0 && self.state.watch.since >= args.stop)
+    }
+
+    fn score(&self) -> Result<Score> {
+        let mut runner = Runner::new(&self.graph, 1);
+        let state = &self.state;
+        let mut failed = None;
+        let score = self.valid.score(&self.terms, |x| {
+            let out = runner.run(&state.average, &state.average_running, state, x);
+            out.unwrap_or_else(|e| {
+                failed = Some(e);
+                vec![0.0; self.graph.output_shape().len()]
+            })
+        });
+        failed.map_or(Ok(score), Err)
     }
 }
 
-/// The run's table, a line an epoch.
-struct Log(fs::File);
-
-impl Log {
-    fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("log.csv");
-        let new = !path.exists();
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(|| path.display().to_string())?;
-        if new {
-            writeln!(file, "epoch,learning_rate,loss,val_loss,val_iou,val_missed_large,val_missed_all,val_false_pictures,val_false_area,gradient")?;
-        }
-        Ok(Self(file))
+impl Teacher {
+    fn load(path: &Path, student: &Graph, len: usize) -> Result<Self> {
+        let checkpoint = Checkpoint::load(path)?;
+        let graph = network(checkpoint.about["net"].as_str().unwrap_or(""))?;
+        let shapes = |g: &Graph| (g.input_shape(), g.output_shape());
+        ensure!(shapes(&graph) == shapes(student), "{} is no teacher for {}", graph.name(), student.name());
+        let mut state = State::new(&graph, 0);
+        state.restore(&checkpoint)?;
+        Ok(Self { runner: Runner::new(&graph, len), state })
     }
 
-    fn line(&mut self, step: u64, epoch: u64, rate: f64, loss: f64, longest: f32, s: &valid::Score) -> Result<()> {
-        let epoch = step.div_ceil(epoch) - 1;
-        let line = format!(
-            "{epoch},{rate:.6},{loss:.5},{:.5},{:.4},{:.4},{:.4},{:.4},{:.5},{longest:.3}",
-            s.loss, s.iou, s.missed_large, s.missed_all, s.false_pictures, s.false_area
+    /// What it says of a batch: values after the sigmoid, or pictures.
+    fn look(&mut self, task: Task, batch: &Batch) -> Result<Vec<f32>> {
+        let state = &self.state;
+        let mut out = self.runner.run(&state.average, &state.average_running, state, &batch.pixels)?;
+        if let Task::Mask { .. } = task {
+            out.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
+        }
+        Ok(out)
+    }
+}
+
+/// Sums over an epoch's steps.
+#[derive(Default)]
+struct Sums {
+    parts: Parts,
+    count: u64,
+    longest: f32,
+}
+
+impl Sums {
+    fn add(&mut self, parts: &Parts, length: f32) {
+        let sums = &mut self.parts;
+        for (sum, value) in [
+            (&mut sums.all, parts.all),
+            (&mut sums.truth, parts.truth),
+            (&mut sums.distil, parts.distil),
+            (&mut sums.mse, parts.mse),
+            (&mut sums.mae, parts.mae),
+        ] {
+            *sum += value;
+        }
+        self.count += 1;
+        self.longest = self.longest.max(length);
+    }
+
+    fn mean(&self) -> Parts {
+        let n = self.count.max(1) as f64;
+        let p = &self.parts;
+        Parts { all: p.all / n, truth: p.truth / n, distil: p.distil / n, mse: p.mse / n, mae: p.mae / n }
+    }
+}
+
+/// How fast it goes.
+struct Clock {
+    begun: Instant,
+    first: u64,
+}
+
+impl Clock {
+    fn say(&mut self, state: &State, args: &TrainArgs, epoch: &Sums) {
+        let pace = self.begun.elapsed().as_secs_f64() / (state.step - self.first).max(1) as f64;
+        eprintln!(
+            "step {} of {}: loss {:.5}, {:.1} pictures/s, {:.0} min left",
+            state.step,
+            args.steps,
+            epoch.mean().all,
+            args.batch as f64 / pace,
+            pace * (args.steps - state.step) as f64 / 60.0
         );
-        eprintln!("{line}");
-        writeln!(self.0, "{line}")?;
-        Ok(())
     }
 }
+
+/// What the run is: settings, data and revision.
+fn about(args: &TrainArgs, sources: &[Source]) -> serde_json::Value {
+    let revision =
+        Command::new("git").args(["rev-parse", "HEAD"]).output().ok().filter(|o| o.status.success());
+    let revision = revision.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    let counts: serde_json::Map<_, _> = sources
+        .iter()
+        .map(|s| (s.name.to_owned(), serde_json::json!([s.train.len(), s.valid.len(), s.share])))
+        .collect();
+    serde_json::json!({
+        "net": args.net, "steps": args.steps, "batch": args.batch, "rate": args.rate, "seed": args.seed,
+        "schedule": args.schedule, "small": args.small, "epoch": args.epoch, "decay": args.decay, "average": args.average,
+        "dice": args.dice, "ssim": args.ssim, "edge": args.edge, "distil": args.distil,
+        "teacher": args.teacher.is_some(), "patience": args.patience, "stop": args.stop,
+        "pictures": counts, "data": sources::fingerprint(sources), "revision": revision,
+    })
+}
+
+#[cfg(test)]
+mod tests;

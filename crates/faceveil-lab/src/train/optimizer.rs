@@ -1,4 +1,4 @@
-//! AdamW, its learning rate over time, clipping and the running mean of the weights, on flat lists of numbers.
+//! AdamW, clipping and the running mean of the weights, on flat lists of numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,11 +82,44 @@ pub fn follow(average: &mut [f32], values: &[f32], decay: f32, steps: u64) {
     }
 }
 
-/// Warm-up in a straight line, then half a cosine down to nearly 0. `done` is the share of all steps, 0..1.
-pub fn cosine(done: f64, warm: f64, peak: f64) -> f64 {
-    if done < warm {
-        return peak * (0.04 + 0.96 * done / warm);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(len: usize) -> Layout {
+        let param =
+            crate::net::layout::Param { node: 1, role: Role::Weight, range: 0..len, shape: [len, 1, 1, 1] };
+        Layout { params: vec![param], running: vec![], len, running_len: 0 }
     }
-    let rest = ((done - warm) / (1.0 - warm)).clamp(0.0, 1.0);
-    peak * (0.001 + 0.999 * 0.5 * (1.0 + (std::f64::consts::PI * rest).cos()))
+
+    /// The first two steps of Adam, by hand: each as long as the rate, whatever the gradient's size.
+    #[test]
+    fn adam_steps_as_published() {
+        let settings = AdamSettings { decay: 0.0, clip: 0.0, ..AdamSettings::default() };
+        let (mut adam, mut values) = (Adam::new(2), vec![1.0f32, -1.0]);
+        adam.step(&settings, &layout(2), 0.1, &mut values, &[3.0, -0.001]);
+        assert!((values[0] - 0.9).abs() < 1e-6 && (values[1] + 0.9).abs() < 1e-4, "{values:?}");
+        adam.step(&settings, &layout(2), 0.1, &mut values, &[-3.0, -0.001]);
+        // mean (0.9 · 0.3 - 0.3) / 0.19 = -0.1579, root 3
+        assert!((values[0] - (0.9 + 0.1 * 0.03 / 0.19 / 3.0)).abs() < 1e-5, "{values:?}");
+    }
+
+    #[test]
+    fn long_gradients_are_shortened_and_weights_decay() {
+        let settings = AdamSettings { decay: 0.5, clip: 1.0, ..AdamSettings::default() };
+        let (mut adam, mut values) = (Adam::new(2), vec![1.0f32, 0.0]);
+        let length = adam.step(&settings, &layout(2), 0.1, &mut values, &[0.0, 50.0]);
+        assert_eq!(length, 50.0);
+        assert!((values[0] - 0.95).abs() < 1e-6, "decoupled: 0.1 · 0.5 of it goes, {values:?}");
+        assert!((adam.mean[1] - 0.1).abs() < 1e-6, "clipped to 1");
+    }
+
+    #[test]
+    fn the_average_forgets_its_start() {
+        let mut average = vec![100.0];
+        for step in 1..=200 {
+            follow(&mut average, &[1.0], 0.99, step);
+        }
+        assert!((average[0] - 1.0).abs() < 0.1, "{average:?}");
+    }
 }

@@ -98,7 +98,9 @@ fn shares(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
         .map(|i| {
             let (start, end) = (i as f64 * step, ((i + 1) as f64 * step).min(from as f64));
             (start as usize..(end.ceil() as usize).min(from))
-                .map(|p| (p, (((p + 1) as f64).min(end) - (p as f64).max(start)) as f32 / (end - start) as f32))
+                .map(|p| {
+                    (p, (((p + 1) as f64).min(end) - (p as f64).max(start)) as f32 / (end - start) as f32)
+                })
                 .filter(|(_, share)| *share > 0.0)
                 .collect()
         })

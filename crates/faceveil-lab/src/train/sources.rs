@@ -11,6 +11,7 @@ use faceveil_data::split::{self, Part, Set};
 use faceveil_data::truth::TruthFace;
 use faceveil_eval::Picture;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::photo::Photo;
 
@@ -48,10 +49,12 @@ struct DetectedFace {
 /// Reads everything. `labels` is what `faceveil detect` said of `utkface`, `crops_web` and `roboflow_yolo`.
 ///
 /// # Errors
-/// If a picture or an annotation is missing or damaged.
+/// If a picture or an annotation is missing or damaged, or nothing is left to train on.
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for (set, share) in [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)] {
+    for (set, share) in
+        [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)]
+    {
         let mut items = dataset::load(shared, set, Part::Tune)?;
         items.truncate(limit);
         let mut source = Source { name: set.name(), share, train: Vec::new(), valid: Vec::new() };
@@ -65,8 +68,16 @@ pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<So
     if let Some(labels) = labels {
         sources.extend(detected(labels, limit)?);
     }
+    if sources.iter().all(|source| source.train.is_empty()) {
+        bail!("no picture to train on under {}, with at most {limit} a set", shared.display());
+    }
     for source in &sources {
-        eprintln!("{:<18} {:>5} to train on, {:>4} to choose on", source.name, source.train.len(), source.valid.len());
+        eprintln!(
+            "{:<18} {:>5} to train on, {:>4} to choose on",
+            source.name,
+            source.train.len(),
+            source.valid.len()
+        );
     }
     Ok(sources)
 }
@@ -76,6 +87,28 @@ impl Source {
         let side = if is_valid(set, name) { &mut self.valid } else { &mut self.train };
         side.push(photo);
     }
+}
+
+/// SHA-256 over the smallest size of all pictures and their faces, in hexadecimal: two runs with the same saw the same.
+pub fn fingerprint(sources: &[Source]) -> String {
+    let mut hash = Sha256::new();
+    for source in sources {
+        hash.update(source.name);
+        for (kind, photos) in [(0u8, &source.train), (1, &source.valid)] {
+            for photo in photos {
+                hash.update([kind]);
+                if let Some(level) = photo.levels.last() {
+                    hash.update(&level.pixels);
+                }
+                for face in photo.faces.iter().chain(&photo.vague) {
+                    for number in [face.cx, face.cy, face.sxx, face.sxy, face.syy] {
+                        hash.update(number.to_le_bytes());
+                    }
+                }
+            }
+        }
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A tenth is kept to choose on: whole days of fddb, whole persons of youtube.
@@ -89,7 +122,7 @@ pub fn is_valid(set: Set, name: &str) -> bool {
     for byte in group.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     }
-    (hash >> 32) % 10 == 0
+    (hash >> 32).is_multiple_of(10)
 }
 
 fn read(path: &Path) -> Result<Picture> {
@@ -163,9 +196,8 @@ fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
         .map(|(name, share)| Source { name, share, train: Vec::new(), valid: Vec::new() });
     for line in text.lines() {
         let found: Detected = serde_json::from_str(line).with_context(|| labels.display().to_string())?;
-        let Some(source) = sources
-            .iter_mut()
-            .find(|s| found.input.components().any(|part| part.as_os_str() == s.name))
+        let Some(source) =
+            sources.iter_mut().find(|s| found.input.components().any(|part| part.as_os_str() == s.name))
         else {
             continue;
         };

@@ -15,6 +15,9 @@ const QUALITY: &str = "90";
 /// megapixels, 2.19 instead of 2.18 MB.
 const X265_PRESET: [&str; 2] = ["-p", "preset=fast"];
 
+/// With libheif 1.15, 10 bits crash the encoder of AVIF in any other chroma sampling.
+const SAMPLING_OF_OLD: [&str; 2] = ["-p", "chroma=422"];
+
 /// Address space that a decoder gets, and more for each pixel: planes in two forms of up to 16 bits, and
 /// what its threads reserve without using it.
 const BASE_BYTES: u64 = 4 << 30;
@@ -97,11 +100,11 @@ pub(super) fn encode(png: &[u8], format: Format, options: &[String]) -> Result<V
     let run = |arguments: &[&OsStr]| {
         run(ENCODERS, Bounds { memory: None, file: None, seconds: ENCODE_SECONDS }, arguments)
     };
-    let quick = [&X265_PRESET.map(OsStr::new)[..], &common].concat();
+    let with = |more: [&'static str; 2]| [&more.map(OsStr::new)[..], &common].concat();
     match format {
         // What another encoder than x265 does not know ends it at once.
-        Format::Heic => run(&quick).or_else(|_| run(&common))?,
-        _ => run(&common)?,
+        Format::Heic => run(&with(X265_PRESET)).or_else(|_| run(&common))?,
+        _ => run(&common).or_else(|first| run(&with(SAMPLING_OF_OLD)).map_err(|_| first))?,
     }
     read(&output, u64::MAX)
 }

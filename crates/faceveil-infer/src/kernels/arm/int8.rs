@@ -2,18 +2,20 @@
 //! a product of bytes with bytes is one of signed ones. Where the processor has no dot product, four products are
 //! summed in 16 bits, which hold two of -128 × -127 and no more, so by pairs.
 
+mod depth;
+
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int16x8_t, int32x4_t, uint8x16_t, vaddq_f32, vcombine_s16, vcombine_u8,
     vcreate_u8, vcvtnq_s32_f32, vcvtq_f32_s32, vcvtq_f32_u32, vdupq_n_f32, vdupq_n_s32, vdupq_n_u8,
     vdupq_n_u32, veorq_u8, vget_high_u8, vget_high_u16, vget_low_s8, vget_low_u8, vget_low_u16, vld1q_f32,
     vld1q_s8, vld1q_s32, vld1q_u8, vmovl_u8, vmovl_u16, vmull_high_s8, vmull_s8, vmulq_f32, vpadalq_s16,
-    vpaddq_s16, vqmovn_s32, vqmovun_s16, vreinterpretq_s8_u8, vreinterpretq_u8_u16, vreinterpretq_u8_u32,
-    vreinterpretq_u16_u8, vst1_u8, vst1q_u8, vzip1q_u8, vzip1q_u16, vzip2q_u8, vzip2q_u16,
+    vpaddq_s16, vqmovn_s32, vqmovun_s16, vreinterpretq_s8_u8, vreinterpretq_u8_u32, vst1_u8, vst1q_u8,
 };
 use std::arch::asm;
 
 use super::{Neon, NeonDot};
 use crate::kernels::int8::{self, Depth64, Panel, Rows, SumWeights, Windows};
+use depth::depth_row;
 
 /// How four products of bytes are summed.
 trait Products: Copy {
@@ -206,133 +208,6 @@ fn tile<D: Products, const R: usize, const P: usize, const V: usize>(
         }
         store_some(bytes(values), &mut out[place]);
     }
-}
-
-#[inline]
-#[target_feature(enable = "neon")]
-fn depth_row<D: Products>(by: D, rows: Rows<'_>, n: usize, blocks: &[Depth64], out: &mut [u8]) {
-    for (b, block) in blocks.iter().enumerate() {
-        for lane in 0..(n - b * 64).min(64).div_ceil(16) {
-            let sixteen = Sixteen { block, lane };
-            let at = b * 64 + lane * 16;
-            match rows.stride {
-                1 => dense_row(by, rows.rows, n, at, sixteen, out),
-                _ => strided_row(by, rows.rows, n, at, sixteen, out),
-            }
-        }
-    }
-}
-
-/// 16 neighbouring channels of 64: four of each vector.
-#[derive(Clone, Copy)]
-struct Sixteen<'a> {
-    block: &'a Depth64,
-    lane: usize,
-}
-
-impl Sixteen<'_> {
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn biases(self) -> [int32x4_t; 4] {
-        let mut all = [vdupq_n_s32(0); 4];
-        for v in 0..4 {
-            all[v] = load_ints(&self.block.last[v].bias.as_chunks().0[self.lane]);
-        }
-        all
-    }
-
-    /// The sums plus those of column `t` of the window.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn add_column<D: Products>(self, by: D, sums: &mut [int32x4_t; 4], column: &[int8x16_t; 4], t: usize) {
-        for v in 0..4 {
-            let weights = load_weights(&self.block.quads[t][v].as_chunks().0[self.lane]);
-            sums[v] = by.add(sums[v], column[v], weights);
-        }
-    }
-
-    /// To the first 16 values of `out`, or all 8.
-    #[inline]
-    #[target_feature(enable = "neon")]
-    fn finish(self, sums: [int32x4_t; 4], out: &mut [u8]) {
-        let mut values = [vdupq_n_f32(0.0); 4];
-        for v in 0..4 {
-            let factor = load_floats(&self.block.last[v].factor.as_chunks().0[self.lane]);
-            values[v] = vmulq_f32(vcvtq_f32_s32(sums[v]), factor);
-        }
-        store_some(bytes(values), out);
-    }
-}
-
-/// 16 channels of a row, stride 1: each column of the input goes to the sums of three pixels while it is in registers.
-#[inline]
-#[target_feature(enable = "neon")]
-fn dense_row<D: Products>(
-    by: D,
-    rows: [&[u8]; 3],
-    n: usize,
-    at: usize,
-    weights: Sixteen<'_>,
-    out: &mut [u8],
-) {
-    let [mut this, mut next] = [weights.biases(); 2];
-    weights.add_column(by, &mut this, &interleaved(rows, at), 0);
-    let second = interleaved(rows, n + at);
-    weights.add_column(by, &mut this, &second, 1);
-    weights.add_column(by, &mut next, &second, 0);
-    for (x, pixel) in out.chunks_exact_mut(n).enumerate() {
-        let mut after = weights.biases();
-        let column = interleaved(rows, (x + 2) * n + at);
-        weights.add_column(by, &mut this, &column, 2);
-        weights.add_column(by, &mut next, &column, 1);
-        weights.add_column(by, &mut after, &column, 0);
-        weights.finish(this, &mut pixel[at..]);
-        (this, next) = (next, after);
-    }
-}
-
-/// 16 channels of a row, stride 2: every second column ends a pixel's sums and begins the next one's.
-#[inline]
-#[target_feature(enable = "neon")]
-fn strided_row<D: Products>(
-    by: D,
-    rows: [&[u8]; 3],
-    n: usize,
-    at: usize,
-    weights: Sixteen<'_>,
-    out: &mut [u8],
-) {
-    let mut this = weights.biases();
-    weights.add_column(by, &mut this, &interleaved(rows, at), 0);
-    for (x, pixel) in out.chunks_exact_mut(n).enumerate() {
-        let mut next = weights.biases();
-        weights.add_column(by, &mut this, &interleaved(rows, (2 * x + 1) * n + at), 1);
-        let shared = interleaved(rows, (2 * x + 2) * n + at);
-        weights.add_column(by, &mut this, &shared, 2);
-        weights.add_column(by, &mut next, &shared, 0);
-        weights.finish(this, &mut pixel[at..]);
-        this = next;
-    }
-}
-
-/// 16 values (or 8, and anything) of three rows as groups of four: above, middle, below, and one without a weight.
-#[inline]
-#[target_feature(enable = "neon")]
-fn interleaved(rows: [&[u8]; 3], at: usize) -> [int8x16_t; 4] {
-    let above = load_some(&rows[0][at..]);
-    let middle = load_some(&rows[1][at..]);
-    let below = load_some(&rows[2][at..]);
-    let none = vdupq_n_u8(0);
-    let low = vreinterpretq_u16_u8(vzip1q_u8(above, middle));
-    let high = vreinterpretq_u16_u8(vzip2q_u8(above, middle));
-    let low_below = vreinterpretq_u16_u8(vzip1q_u8(below, none));
-    let high_below = vreinterpretq_u16_u8(vzip2q_u8(below, none));
-    [
-        signed(vreinterpretq_u8_u16(vzip1q_u16(low, low_below))),
-        signed(vreinterpretq_u8_u16(vzip2q_u16(low, low_below))),
-        signed(vreinterpretq_u8_u16(vzip1q_u16(high, high_below))),
-        signed(vreinterpretq_u8_u16(vzip2q_u16(high, high_below))),
-    ]
 }
 
 /// 16 values at a time, the rest as the portable kernel does it.

@@ -47,9 +47,9 @@ impl Sheet {
         for record in records {
             let three: String =
                 [&record.file, &record.blur, &record.mask].map(|name| embedded(folder, name)).concat();
-            let _ = write!(
+            let _ = writeln!(
                 text,
-                "<figure><div class=\"three\">{three}</div><figcaption>{}: {} ({} faces)</figcaption></figure>\n",
+                "<figure><div class=\"three\">{three}</div><figcaption>{}: {} ({} faces)</figcaption></figure>",
                 escaped(&record.file),
                 escaped(&record.source),
                 record.faces.len()
@@ -107,9 +107,9 @@ pub fn doubts_table(doubtful: &[Scanned], most: usize) -> String {
                 format!("<span class=\"{class}\">{}</span> ", escaped(&words))
             })
             .collect();
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "<figure>{}<figcaption>{}: {words}</figcaption></figure>\n",
+            "<figure>{}<figcaption>{}: {words}</figcaption></figure>",
             shown(scanned),
             escaped(&scanned.name)
         );

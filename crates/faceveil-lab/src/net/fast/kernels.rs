@@ -208,7 +208,8 @@ fn sums<S: Simd>(simd: S, d: &mut [f32], x: &[f32], value: &[f32], capped: bool)
     for k in 0..d.len().min(x.len()).min(value.len()) {
         let mut v = d[k];
         if capped {
-            let inside = simd.and_m32s(simd.less_than_f32s(zero, value[k]), simd.less_than_f32s(value[k], six));
+            let inside =
+                simd.and_m32s(simd.less_than_f32s(zero, value[k]), simd.less_than_f32s(value[k], six));
             v = simd.select_f32s(inside, v, zero);
             d[k] = v;
         }

@@ -85,7 +85,15 @@ impl Fast {
         }
         let sides = graph.nodes().iter().map(|n| (n.shape.height + 2) * (n.shape.width + 2));
         let padded = vec![0.0; sides.max().unwrap_or(0)];
-        Some(Self { graph: graph.clone(), layout, len, nodes, arch: pulp::Arch::new(), padded, transposed: Vec::new() })
+        Some(Self {
+            graph: graph.clone(),
+            layout,
+            len,
+            nodes,
+            arch: pulp::Arch::new(),
+            padded,
+            transposed: Vec::new(),
+        })
     }
 
     /// Runs the network in training on `pixels`, `[N, 3, H, W]`; gives what comes out (before a last sigmoid) and the
@@ -134,7 +142,7 @@ impl Fast {
         }
     }
 
-        fn forward_node(&mut self, id: usize, own: &mut Buffers, values: &[f32], train: bool) {
+    fn forward_node(&mut self, id: usize, own: &mut Buffers, values: &[f32], train: bool) {
         let node = self.graph.nodes()[id].clone();
         let from = self.graph.input_of(&node);
         let x = &self.nodes[node.inputs[0]].value;
@@ -157,7 +165,14 @@ impl Fast {
                     if train {
                         norm_statistics(self.arch, own, second.len(), places);
                     }
-                    norm_forward(self.arch, own, second, shift, places, node.activation() == Activation::Relu6);
+                    norm_forward(
+                        self.arch,
+                        own,
+                        second,
+                        shift,
+                        places,
+                        node.activation() == Activation::Relu6,
+                    );
                 } else {
                     for planes in own.value.chunks_exact_mut(node.shape.len()) {
                         for (plane, bias) in planes.chunks_exact_mut(places).zip(second) {
@@ -173,7 +188,9 @@ impl Fast {
                 }
             }
             Op::Upsample => {
-                for (row, x) in own.value.chunks_exact_mut(2 * node.shape.width).zip(x.chunks_exact(from.width)) {
+                for (row, x) in
+                    own.value.chunks_exact_mut(2 * node.shape.width).zip(x.chunks_exact(from.width))
+                {
                     let (upper, lower) = row.split_at_mut(node.shape.width);
                     for (pair, v) in upper.chunks_exact_mut(2).zip(x) {
                         pair.fill(*v);
@@ -211,7 +228,7 @@ impl Fast {
         flat
     }
 
-        fn backward_node(&mut self, id: usize, own: &mut Buffers, values: &[f32], flat: &mut [f32]) {
+    fn backward_node(&mut self, id: usize, own: &mut Buffers, values: &[f32], flat: &mut [f32]) {
         let node = self.graph.nodes()[id].clone();
         let from = self.graph.input_of(&node);
         let places = node.shape.places();
@@ -227,7 +244,15 @@ impl Fast {
                     let (head, tail) = flat.split_at_mut(shift.start);
                     let capped = node.activation() == Activation::Relu6;
                     let shifts = &mut tail[..shift.len()];
-                    norm_backward(self.arch, own, &values[second.clone()], &mut head[second], shifts, places, capped);
+                    norm_backward(
+                        self.arch,
+                        own,
+                        &values[second.clone()],
+                        &mut head[second],
+                        shifts,
+                        places,
+                        capped,
+                    );
                 } else {
                     for planes in own.gradient.chunks_exact(node.shape.len()) {
                         for (plane, bias) in planes.chunks_exact(places).zip(&mut flat[second.clone()]) {
@@ -248,13 +273,29 @@ impl Fast {
                     let dx = &mut input.gradient[n * from.len()..][..from.len()];
                     if let Op::Depthwise { stride, .. } = node.op {
                         let padded = &mut self.padded;
-                        let back = DepthwiseBack { weights, x, dz, dx, gradient: &mut *gradient, width: from.width, stride, add, padded };
+                        let back = DepthwiseBack {
+                            weights,
+                            x,
+                            dz,
+                            dx,
+                            gradient: &mut *gradient,
+                            width: from.width,
+                            stride,
+                            add,
+                            padded,
+                        };
                         self.arch.dispatch(back);
                     } else {
                         self.arch.dispatch(PointwiseWeights { dz, x, gradient: &mut *gradient, places });
                         if wanted {
                             let transposed = &self.transposed;
-                            self.arch.dispatch(Pointwise { weights: transposed, x: dz, out: dx, places, add });
+                            self.arch.dispatch(Pointwise {
+                                weights: transposed,
+                                x: dz,
+                                out: dx,
+                                places,
+                                add,
+                            });
                         }
                     }
                 }
@@ -302,7 +343,11 @@ impl Fast {
 /// Pixel-unshuffle: `x` of shape `shape` into squares of `block`.
 fn rearrange(x: &[f32], to: &mut [f32], shape: faceveil_net::Shape, block: usize, len: usize) {
     let (h, w) = (shape.height / block, shape.width / block);
-    for (plane, planes) in x.chunks_exact(shape.places()).zip(to.chunks_exact_mut(block * block * h * w)).take(len * shape.channels) {
+    for (plane, planes) in x
+        .chunks_exact(shape.places())
+        .zip(to.chunks_exact_mut(block * block * h * w))
+        .take(len * shape.channels)
+    {
         for (k, out) in planes.chunks_exact_mut(h * w).enumerate() {
             let (dy, dx) = (k / block, k % block);
             for y in 0..h {
@@ -318,7 +363,11 @@ fn rearrange(x: &[f32], to: &mut [f32], shape: faceveil_net::Shape, block: usize
 /// The inverse of [`rearrange`]; `shape` is the large one.
 fn arrange_back(x: &[f32], to: &mut [f32], shape: faceveil_net::Shape, block: usize, len: usize) {
     let (h, w) = (shape.height / block, shape.width / block);
-    for (plane, planes) in to.chunks_exact_mut(shape.places()).zip(x.chunks_exact(block * block * h * w)).take(len * shape.channels) {
+    for (plane, planes) in to
+        .chunks_exact_mut(shape.places())
+        .zip(x.chunks_exact(block * block * h * w))
+        .take(len * shape.channels)
+    {
         for (k, from) in planes.chunks_exact(h * w).enumerate() {
             let (dy, dx) = (k / block, k % block);
             for y in 0..h {

@@ -1,8 +1,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::*;
+use crate::dataset::random::Random;
 use crate::net::forward::{Mode, Weights};
-use crate::random::Random;
 
 /// What comes out, gradients and statistics of a random batch through burn and through [`Fast`] are the same.
 #[test]
@@ -14,7 +14,7 @@ fn the_fast_path_is_burns_path() {
         let graph = whole.resized(side, side).expect("it goes through");
         let layout = Layout::of(&graph);
         let mut random = Random::new(5);
-        let (mut values, running) = layout.init(&graph, 1);
+        let (mut values, running) = layout.init(1);
         values.iter_mut().for_each(|v| *v += (0.05 * random.normal()) as f32);
         let n = 3;
         let pixels: Vec<f32> = (0..n * graph.input_shape().len()).map(|_| random.unit() as f32).collect();
@@ -40,7 +40,10 @@ fn the_fast_path_is_burns_path() {
         for (mean, variance) in outcome.statistics {
             for want in mean.into_data().iter::<f32>().chain(variance.into_data().iter::<f32>()) {
                 let got = statistics.values[at];
-                assert!((got - want).abs() < 1e-3 * want.abs().max(1.0), "{name}: average {at}: {got} {want}");
+                assert!(
+                    (got - want).abs() < 1e-3 * want.abs().max(1.0),
+                    "{name}: average {at}: {got} {want}"
+                );
                 at += 1;
             }
         }
@@ -53,7 +56,12 @@ fn the_fast_path_is_burns_path() {
                 let range = param.range.clone();
                 let size = want[range.clone()].iter().fold(1e-3f32, |m, v| m.max(v.abs()));
                 for i in range {
-                    assert!((got[i] - want[i]).abs() < 0.01 * size, "{name}: {param:?}, {i}: {} {}", got[i], want[i]);
+                    assert!(
+                        (got[i] - want[i]).abs() < 0.01 * size,
+                        "{name}: {param:?}, {i}: {} {}",
+                        got[i],
+                        want[i]
+                    );
                 }
             }
         }

@@ -1,0 +1,55 @@
+//! How fast a training step is, to stand beside PyTorch's (`tools/torch_speed.py`).
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::args::BenchArgs;
+use super::engine::Engine;
+use super::feed::Batch;
+use super::loss::Terms;
+use super::optimizer::AdamSettings;
+use super::state::State;
+use super::{network, task};
+use crate::dataset::random::Random;
+
+/// Runs `faceveil-lab bench`: forward, backward and AdamW on one random batch, without making batches.
+///
+/// # Errors
+/// If there is no such network.
+pub fn run(args: &BenchArgs) -> Result<ExitCode> {
+    let graph = network(&args.net)?;
+    let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.0 };
+    let mut engine = Engine::new(&graph, task(&graph), terms, args.batch, args.slow);
+    let mut state = State::new(&graph, 1);
+    let mut random = Random::new(1);
+    let mut draw = |n: usize| (0..n * args.batch).map(|_| random.unit() as f32).collect::<Vec<_>>();
+    let (pixels, target) = (draw(graph.input_shape().len()), draw(graph.output_shape().len()));
+    let batch = Batch { weight: vec![1.0; target.len()], pixels, target, len: args.batch };
+    let mut step = || -> Result<()> {
+        let step = engine.step(&state, &batch, None)?;
+        state.advance(&AdamSettings::default(), 1e-3, &step.gradient, &step.statistics);
+        Ok(())
+    };
+    step()?;
+    let (begun, before) = (Instant::now(), on_cpu());
+    let mut steps = 0u32;
+    while begun.elapsed() < Duration::from_secs_f64(args.seconds) || steps < 3 {
+        step()?;
+        steps += 1;
+    }
+    let pictures = f64::from(steps) * args.batch as f64;
+    print!("{}: {:.1} pictures/s", args.net, pictures / begun.elapsed().as_secs_f64());
+    if let (Some(before), Some(after)) = (before, on_cpu()) {
+        print!(", {:.1} a second of one core", pictures / (after - before).as_secs_f64());
+    }
+    println!();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Time that this thread has been on a processor, where the system tells.
+fn on_cpu() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
