@@ -9,8 +9,9 @@ use faceveil_infer::search::SearchSettings;
 
 use crate::detection::Finder;
 use crate::noise::SystemNoise;
-use crate::{Error, Level, Settings};
+use crate::{Detection, Error, Level, Settings};
 use faceveil_core::look::Look;
+use faceveil_core::policy::{Outline, Policy};
 
 /// How much weaker than a face of its own a detection may be to continue a track, in log-odds.
 const WEAKER: f32 = 1.0;
@@ -30,6 +31,29 @@ pub struct Pace {
     pub close_pixels: u32,
     /// Pixels of a frame that is seen at a glance, between two searches, about; 0 for no glance.
     pub glance_pixels: u32,
+}
+
+impl Settings {
+    /// How a video is looked at. The gate network looks at each frame: that costs less than any glance.
+    pub const fn pace(&self) -> Pace {
+        match self.detection {
+            Detection::Gate { .. } => {
+                Pace { every: 1, pixels: 150_000, close_every: 1, close_pixels: 150_000, glance_pixels: 0 }
+            }
+            _ => self.level.pace(),
+        }
+    }
+
+    /// What regions are made of a video's faces. A part of the gate's mask is hidden as a box: tracks know no others.
+    ///
+    /// # Errors
+    /// [`Error::Policy`] if a setting is out of range.
+    pub fn video_policy(&self) -> Result<Policy, Error> {
+        let margin = self.margin.unwrap_or(self.detection.margin(self.level));
+        let outline =
+            if matches!(self.detection, Detection::Gate { .. }) { Outline::Box } else { self.outline };
+        Ok(Policy::new(outline, margin, self.feather)?)
+    }
 }
 
 impl Level {
@@ -80,6 +104,7 @@ impl FrameSearch {
         let strong = match &finder {
             Finder::Level(_) => 1.0 / (1.0 + (-odds).exp()),
             Finder::One(search) => search.threshold(),
+            Finder::Gate(gate, certain) => certain.unwrap_or(gate.point().certain),
         };
         Ok(Self { finder, level: settings.level, searches: 0, strong })
     }
@@ -103,6 +128,8 @@ impl FrameSearch {
         match &mut self.finder {
             Finder::Level(search) => search.set(self.level.video_search(turned, close)),
             Finder::One(search) => search.set_turned(turned),
+            // What is less certain continues tracks.
+            Finder::Gate(gate, _) => return Ok(gate.faces(&raster, Some(gate.point().threshold))?),
         }
         Ok(self.finder.faces(&raster)?)
     }

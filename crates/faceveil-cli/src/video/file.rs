@@ -145,8 +145,7 @@ impl<'a> Way<'a> {
             start: video.start,
             end: video.end,
         };
-        let margin = settings.margin.unwrap_or(settings.detection.margin(settings.level));
-        let policy = Policy::new(settings.outline, margin, settings.feather)?;
+        let policy = settings.video_policy()?;
         Ok(Self { tools, plan, video, settings, input, probe, options, policy })
     }
 
@@ -241,7 +240,7 @@ impl<'a> Way<'a> {
     }
 
     fn pace(&self) -> Pace {
-        let usual = self.settings.level.pace();
+        let usual = self.settings.pace();
         match self.video.every {
             // Who says how often wants no other looks.
             Some(every) => Pace { every, ..usual },

@@ -10,15 +10,14 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use faceveil::Zones;
 use faceveil::core::geom::RectF;
 use faceveil::core::look::look;
-use faceveil::core::policy::Policy;
 use faceveil::core::redact::{Noise, Region, Shape, YuvFrame, YuvLayout};
 use faceveil::core::track::{
     FrameFaces, Luma, Presence, Thumb, TrackId, TrackSettings, TrackedFrame, Tracker, Veils,
 };
 use faceveil::video::{FrameSearch, noise};
-use faceveil::{Settings, Zones};
 use faceveil_media::video::y4m::{Y4mHeader, Y4mReader, write_frame};
 use faceveil_media::video::{
     Colours, Frame, LIVE_LAYOUT, LiveDecoder, LiveEncoder, LiveSource, PixelLayout, TimeBase, Tools,
@@ -359,9 +358,7 @@ impl Stream<'_> {
     }
 
     fn regions(&self, scene: &Scene, tracked: &TrackedFrame) -> anyhow::Result<Vec<(TrackId, Region)>> {
-        let Settings { outline, margin, feather, .. } = self.plan.settings;
-        let usual = self.plan.settings.detection.margin(self.plan.settings.level);
-        let policy = Policy::new(outline, margin.unwrap_or(usual), feather)?;
+        let policy = self.plan.settings.video_policy()?;
         let (width, height) = (scene.layout.width, scene.layout.height);
         let mut regions = Vec::new();
         let mut lost = false;
@@ -372,7 +369,7 @@ impl Stream<'_> {
                 regions.push((face.track, region));
             }
         }
-        let zones = scene.zones.regions(feather).into_iter().zip(ZONES..);
+        let zones = scene.zones.regions(self.plan.settings.feather).into_iter().zip(ZONES..);
         regions.extend(zones.map(|(region, id)| (TrackId(id), region)));
         if lost && self.plan.on_lost == OnLost::Fullframe {
             let all = RectF { left: 0.0, top: 0.0, right: width as f32, bottom: height as f32 };
