@@ -8,6 +8,7 @@ mod photo;
 pub mod plant;
 mod program;
 mod strip;
+mod video;
 
 use faceveil_data::import::yolo_image_folders;
 use faceveil_data::truth::{
@@ -20,6 +21,7 @@ pub use network::{model, onnx};
 pub use photo::{decode, inspect};
 pub use program::{config, journal, request, sidecar};
 pub use strip::{strip, stripped};
+pub use video::{nut, probe, y4m};
 
 /// A fuzz target.
 #[derive(Clone, Copy)]
@@ -33,7 +35,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
@@ -44,10 +46,13 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "model", seeds: "model", run: model },
+    Target { name: "nut", seeds: "nut", run: nut },
     Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "probe", seeds: "probe", run: probe },
     Target { name: "request", seeds: "request", run: request },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
+    Target { name: "y4m", seeds: "y4m", run: y4m },
 ];
 
 /// A gate network's file is read or refused; what is read comes back the same, and a small one can look.

@@ -4,6 +4,7 @@
 mod clips;
 mod cross;
 mod deny;
+mod ffmpeg;
 mod film;
 mod large;
 mod page;

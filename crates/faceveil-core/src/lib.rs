@@ -10,6 +10,7 @@ pub mod face;
 pub mod fusion;
 pub mod geom;
 pub mod letterbox;
+pub mod look;
 pub mod nms;
 pub mod policy;
 pub mod raster;
