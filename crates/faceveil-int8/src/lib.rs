@@ -5,7 +5,18 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
+#[cfg(target_endian = "big")]
+compile_error!("networks are run where they lie, and their numbers are little-endian");
+
 #[cfg(all(feature = "std", not(test)))]
 extern crate std;
 
+pub mod format;
 pub mod kernels;
+pub mod model;
+mod run;
+mod step;
+
+pub use kernels::{Frame, PixelFormat};
+pub use model::{Aligned, Model, ModelError, Point, Tensor};
+pub use run::{Input, RunError};
