@@ -5,9 +5,8 @@
 //! SPACE_TO_DEPTH.
 
 use super::error::{KernelError, need, within};
-use super::portable;
 use super::requant::Layer;
-use super::shape;
+use super::{arch, portable, shape};
 
 /// How a pixel lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +57,17 @@ impl Frame<'_> {
         Ok(self.width / block * (self.height / block))
     }
 
+    /// The values of square number `index`, `3 · block²` of them.
+    pub(super) fn square(&self, block: usize, index: usize, values: &mut [i8]) {
+        let columns = (self.width / block.max(1)).max(1);
+        let (top, left) = (index / columns * block, index % columns * block);
+        for (dy, line) in values.chunks_exact_mut((3 * block).max(1)).enumerate() {
+            for (dx, value) in line.chunks_exact_mut(3).enumerate() {
+                value.copy_from_slice(&self.pixel(left + dx, top + dy));
+            }
+        }
+    }
+
     /// The values of one pixel.
     pub(super) fn pixel(&self, x: usize, y: usize) -> [i8; 3] {
         let at = |i: usize| self.bytes.get(i).copied().unwrap_or(0);
@@ -91,19 +101,11 @@ pub(super) fn yuv(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     rgb.map(|v| v.clamp(0, 255) as u8)
 }
 
-/// The largest square.
+/// The largest square's side.
 const MOST_BLOCK: usize = 8;
 
-/// The values of one place; what is left of the array is 0.
-fn place(frame: &Frame<'_>, block: usize, index: usize) -> [i8; 3 * MOST_BLOCK * MOST_BLOCK] {
-    let mut values = [0; 3 * MOST_BLOCK * MOST_BLOCK];
-    let columns = frame.width / block;
-    let (top, left) = (index / columns * block, index % columns * block);
-    for (i, value) in values.chunks_exact_mut(3).take(block * block).enumerate() {
-        value.copy_from_slice(&frame.pixel(left + i % block, top + i / block));
-    }
-    values
-}
+/// Values of the largest square.
+pub(super) const MOST_VALUES: usize = 3 * MOST_BLOCK * MOST_BLOCK;
 
 /// The frame's values, unshuffled, for a network whose first layer is another one.
 ///
@@ -113,9 +115,7 @@ pub fn unshuffle(frame: &Frame<'_>, block: usize, out: &mut [i8]) -> Result<(), 
     let places = frame.check(block)?;
     need("out", places * 3 * block * block, out.len())?;
     for (index, out) in out.chunks_exact_mut(3 * block * block).enumerate() {
-        for (out, value) in out.iter_mut().zip(place(frame, block, index)) {
-            *out = value;
-        }
+        frame.square(block, index, out);
     }
     Ok(())
 }
@@ -137,15 +137,14 @@ pub fn first_layer(
     within("channels out", channels, 1, 1 << 14)?;
     layer.check(depth, channels)?;
     need("out", places.saturating_mul(channels), out.len())?;
-    need("scratch", first_layer_scratch(block), scratch.len())?;
-    for (index, out) in out.chunks_exact_mut(channels).enumerate() {
-        let values = place(frame, block, index);
-        portable::channels(values.get(..depth).unwrap_or_default(), layer, out);
+    need("scratch", first_layer_scratch(block, channels), scratch.len())?;
+    if !arch::first_layer(frame, block, layer, scratch, out) {
+        portable::first_layer(frame, block, layer, out);
     }
     Ok(())
 }
 
-/// Bytes of scratch for [`first_layer`].
-pub const fn first_layer_scratch(block: usize) -> usize {
-    shape::tile_bytes(block.saturating_mul(block).saturating_mul(3))
+/// Bytes of scratch for [`first_layer`] with as many output channels.
+pub const fn first_layer_scratch(block: usize, channels: usize) -> usize {
+    shape::tile_bytes(block.saturating_mul(block).saturating_mul(3), channels)
 }

@@ -12,10 +12,11 @@
 //! Some operations want `scratch`, whose least length a function of the same name with `_scratch` tells; it depends on
 //! shapes alone, not on the processor. What it holds before and after means nothing.
 
+mod arch;
 mod error;
 mod frame;
 mod moves;
-mod portable;
+pub mod portable;
 mod requant;
 mod shape;
 mod sum;
@@ -45,13 +46,15 @@ pub fn pointwise(
     shape.check(input, out)?;
     layer.check(shape.c_in, shape.c_out)?;
     need("scratch", pointwise_scratch(shape), scratch.len())?;
-    portable::pointwise(shape, input, layer, out);
+    if !arch::pointwise(shape, input, layer, scratch, out) {
+        portable::pointwise(shape, input, layer, out);
+    }
     Ok(())
 }
 
 /// Bytes of scratch for [`pointwise`].
 pub const fn pointwise_scratch(shape: &PointShape) -> usize {
-    shape::tile_bytes(shape.c_in)
+    shape::tile_bytes(shape.c_in, shape.c_out)
 }
 
 /// A convolution over all channels. Weights `[c_out][kernel_h][kernel_w][c_in]`.
@@ -69,13 +72,15 @@ pub fn conv(
     shape.check(input, out)?;
     layer.check(shape.depth(), shape.c_out)?;
     need("scratch", conv_scratch(shape), scratch.len())?;
-    portable::conv(shape, input, in_zero, layer, out);
+    if !arch::conv(shape, input, in_zero, layer, scratch, out) {
+        portable::conv(shape, input, in_zero, layer, out);
+    }
     Ok(())
 }
 
 /// Bytes of scratch for [`conv`].
 pub const fn conv_scratch(shape: &ConvShape) -> usize {
-    shape::tile_bytes(shape.depth())
+    shape::tile_bytes(shape.depth(), shape.c_out)
 }
 
 /// A convolution of each channel by itself. Weights `[kernel · kernel][c]`.
@@ -93,7 +98,9 @@ pub fn depthwise(
     shape.check(input, out)?;
     shape.check_layer(layer)?;
     need("scratch", depthwise_scratch(shape), scratch.len())?;
-    portable::depthwise(shape, input, in_zero, layer, out);
+    if !arch::depthwise(shape, input, in_zero, layer, scratch, out) {
+        portable::depthwise(shape, input, in_zero, layer, out);
+    }
     Ok(())
 }
 
@@ -111,7 +118,9 @@ pub fn depthwise_in_place(
     shape.check_in_place(map)?;
     shape.check_layer(layer)?;
     need("scratch", depthwise_scratch(shape), scratch.len())?;
-    portable::depthwise_in_place(shape, map, in_zero, layer, scratch);
+    if !arch::depthwise_in_place(shape, map, in_zero, layer, scratch) {
+        portable::depthwise_in_place(shape, map, in_zero, layer, scratch);
+    }
     Ok(())
 }
 

@@ -142,15 +142,17 @@ fn check_window(kernel: [usize; 2], stride: usize, pads: [usize; 2]) -> Result<(
 pub(super) const fn tile_places(depth: usize) -> usize {
     match depth {
         0..=256 => 8,
-        257..=1024 => 4,
-        _ => 2,
+        257..=4096 => 4,
+        _ => 1,
     }
 }
 
-/// Scratch for a tile of places: 16 bits a value, whole words, and room to align it.
-pub(super) const fn tile_bytes(depth: usize) -> usize {
-    let words = depth.div_ceil(4).saturating_mul(8);
-    words.saturating_mul(tile_places(depth)).saturating_add(8)
+/// Scratch for convolutions over channels: 16 bytes of constants a channel, one place as it is, a tile of places of 16 bits a
+/// value, all in whole words, and room to align it.
+pub(super) const fn tile_bytes(depth: usize, channels: usize) -> usize {
+    let quads = depth.div_ceil(4);
+    let tile = quads.saturating_mul(8 * tile_places(depth) + 4);
+    channels.saturating_mul(16).saturating_add(tile).saturating_add(8)
 }
 
 /// Scratch for three rows of four channels, each channel by itself, 16 bits a value.

@@ -2,6 +2,7 @@
 
 use super::error::{KernelError, need, within};
 use super::requant::{bound, scale};
+use super::{arch, portable};
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,20 +41,16 @@ pub struct Sum {
 const LEFT_SHIFT: u32 = 20;
 
 impl Term {
-    fn scaled(&self, value: i8) -> i32 {
+    pub(super) fn scaled(&self, value: i8) -> i32 {
         let centred = i32::from(value) - i32::from(self.zero);
         scale(centred << LEFT_SHIFT, self.multiplier, self.shift)
     }
 }
 
 impl Sum {
-    fn of(&self, a: i8, b: i8) -> i8 {
+    pub(super) fn of(&self, a: i8, b: i8) -> i8 {
         let sum = self.a.scaled(a).wrapping_add(self.b.scaled(b));
         bound(scale(sum, self.multiplier, self.shift), self.out_zero, self.min, self.max)
-    }
-
-    fn swapped(&self) -> Self {
-        Self { a: self.b, b: self.a, ..*self }
     }
 }
 
@@ -64,10 +61,8 @@ impl Sum {
 pub fn add(sum: &Sum, a: &[i8], b: &[i8], out: &mut [i8]) -> Result<(), KernelError> {
     need("b", a.len(), b.len())?;
     need("out", a.len(), out.len())?;
-    for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
-        *out = sum.of(a, b);
-    }
-    Ok(())
+    out.copy_from_slice(b);
+    add_in_place(sum, a, out)
 }
 
 /// `b = a + b`.
@@ -76,8 +71,8 @@ pub fn add(sum: &Sum, a: &[i8], b: &[i8], out: &mut [i8]) -> Result<(), KernelEr
 /// As [`add`].
 pub fn add_in_place(sum: &Sum, a: &[i8], b: &mut [i8]) -> Result<(), KernelError> {
     need("b", a.len(), b.len())?;
-    for (b, &a) in b.iter_mut().zip(a) {
-        *b = sum.of(a, *b);
+    if !arch::add_in_place(sum, a, b) {
+        portable::add_in_place(sum, a, b);
     }
     Ok(())
 }
@@ -110,18 +105,8 @@ pub fn add_upsampled_in_place(
     b: &mut [i8],
 ) -> Result<(), KernelError> {
     check_upsampled(shape, a, b.len())?;
-    let [_, w, c] = shape;
-    let swapped = sum.swapped();
-    for (row, pair) in a.chunks_exact(w * c).zip(b.chunks_exact_mut(4 * w * c)) {
-        for line in pair.chunks_exact_mut(2 * w * c) {
-            for (place, square) in row.chunks_exact(c).zip(line.chunks_exact_mut(2 * c)) {
-                for b in square.chunks_exact_mut(c) {
-                    for (b, &a) in b.iter_mut().zip(place) {
-                        *b = swapped.of(*b, a);
-                    }
-                }
-            }
-        }
+    if !arch::add_upsampled_in_place(sum, shape, a, b) {
+        portable::add_upsampled_in_place(sum, shape, a, b);
     }
     Ok(())
 }

@@ -404,7 +404,7 @@ fn the_first_layer_is_that_of_the_unshuffled_frame() {
             let owned = Owned::random(&mut random, depth * channels, depth, channels, true);
             let shape = PointShape { places, c_in: depth, c_out: channels };
             let (mut want, mut got) = (vec![0; places * channels], vec![0; places * channels]);
-            let mut scratch = vec![77; first_layer_scratch(block)];
+            let mut scratch = vec![77; first_layer_scratch(block, channels)];
             portable::pointwise(&shape, &values, &owned.layer(), &mut want);
             first_layer(&frame, block, &owned.layer(), &mut scratch, &mut got).unwrap();
             first_difference(&got, &want, &format!("{format:?} {width}×{height}"));

@@ -1,0 +1,1 @@
+//! Armv8.1-M vectors.
