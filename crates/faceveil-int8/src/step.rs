@@ -279,7 +279,7 @@ impl<'b> Step<'b> {
     /// Bytes of scratch.
     pub fn scratch_need(&self) -> usize {
         match self.kind {
-            Kind::First => first_layer_scratch(self.block),
+            Kind::First => first_layer_scratch(self.block, self.out.channels),
             Kind::Pointwise => pointwise_scratch(&self.point()),
             Kind::Conv => conv_scratch(&self.conv()),
             Kind::Depthwise => depthwise_scratch(&self.depth()),

@@ -45,10 +45,16 @@ fn compile(folder: &Path, source: &str, options: &[&str], out: &str) {
 fn outputs_in_c(net: &IntNet, format: Option<PixelFormat>, input: &[u8]) -> Vec<i8> {
     let folder = tempfile::tempdir().unwrap();
     let source = c99::write(net, "net").unwrap();
-    compile(folder.path(), &program(net, &source, format), &["-fsanitize=undefined", "-fno-sanitize-recover"], "net");
+    compile(
+        folder.path(),
+        &program(net, &source, format),
+        &["-fsanitize=undefined", "-fno-sanitize-recover"],
+        "net",
+    );
     let given = folder.path().join("in");
     fs::write(&given, input).unwrap();
-    let run = Command::new(folder.path().join("net")).stdin(fs::File::open(&given).unwrap()).output().unwrap();
+    let run =
+        Command::new(folder.path().join("net")).stdin(fs::File::open(&given).unwrap()).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     run.stdout.iter().map(|&b| b as i8).collect()
 }
@@ -82,8 +88,17 @@ fn c_gives_the_bits_of_rust_for_every_operation() {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
     for name in [
-        "conv1", "conv3_stride2", "depthwise", "padded_stride2", "transpose_conv", "add", "add_upsampled", "logistic_fine",
-        "pool_concat", "channels_padded", "two_outputs",
+        "conv1",
+        "conv3_stride2",
+        "depthwise",
+        "padded_stride2",
+        "transpose_conv",
+        "add",
+        "add_upsampled",
+        "logistic_fine",
+        "pool_concat",
+        "channels_padded",
+        "two_outputs",
     ] {
         let net = tflite::import::int8(&fs::read(folder.join(format!("{name}.tflite"))).unwrap()).unwrap();
         let golden = fs::read(folder.join(format!("{name}.bin"))).unwrap();
@@ -102,7 +117,8 @@ fn c_unpacks_frames_as_rust_does() {
     let net = tflite::import::int8(&fs::read(folder.join("unshuffle.tflite")).unwrap()).unwrap();
     let input = net.network.nodes[0].shape;
     for format in [PixelFormat::Rgb888, PixelFormat::Rgb565, PixelFormat::Yuv422] {
-        let bytes: Vec<u8> = (0..input.places() * format.bytes()).map(|i| (i * 89 + i / 7 * 31) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..input.places() * format.bytes()).map(|i| (i * 89 + i / 7 * 31) as u8).collect();
         let want = outputs_in_rust(&net, Some(format), &bytes);
         assert_eq!(outputs_in_c(&net, Some(format), &bytes), want, "{format:?}");
     }

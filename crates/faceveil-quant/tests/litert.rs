@@ -27,7 +27,10 @@ impl Peers {
             return None;
         }
         let mut probe = Command::new(&python);
-        let works = probe.args(["-c", "import ai_edge_litert.interpreter"]).output().is_ok_and(|o| o.status.success());
+        let works = probe
+            .args(["-c", "import ai_edge_litert.interpreter"])
+            .output()
+            .is_ok_and(|o| o.status.success());
         if !works {
             eprintln!("SKIPPED: {test}: {} has no LiteRT (set FACEVEIL_PYTHON)", python.display());
             return None;
@@ -84,7 +87,9 @@ fn assert_same(name: &str, got: &[i8], want: &[i8]) {
 
 #[test]
 fn the_thesis_networks_give_the_bits_of_the_reference_kernels() {
-    let Some(peers) = Peers::find("the_thesis_networks_give_the_bits_of_the_reference_kernels") else { return };
+    let Some(peers) = Peers::find("the_thesis_networks_give_the_bits_of_the_reference_kernels") else {
+        return;
+    };
     for name in ["studentv1", "studentv2", "teacher"] {
         let bytes = fs::read(peers.models.join(format!("thesis/{name}_int8.tflite"))).unwrap();
         let net = tflite::import::int8(&bytes).unwrap();
@@ -98,7 +103,10 @@ fn the_thesis_networks_give_the_bits_of_the_reference_kernels() {
 
 #[test]
 fn blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels() {
-    let Some(peers) = Peers::find("blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels") else { return };
+    let Some(peers) = Peers::find("blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels")
+    else {
+        return;
+    };
     let bytes = fs::read(peers.models.join("blazeface/face_detection_short_range.tflite")).unwrap();
     let float = tflite::import::float(&bytes).unwrap();
     let inputs = pictures(128, 3);

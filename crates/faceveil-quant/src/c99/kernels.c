@@ -1,6 +1,7 @@
-/*== base */
+/*== shift */
 /* Shifts to the right of negative numbers, which C leaves to the compiler: always towards minus infinity. */
 static int32_t fv_shift32(int32_t x, int n) { return x >= 0 ? x >> n : ~(~x >> n); }
+/*== scale */
 static int64_t fv_shift64(int64_t x, int n) { return x >= 0 ? x >> n : ~(~x >> n); }
 
 /* TFLite, MultiplyByQuantizedMultiplier with two roundings: by 2^31 with ties up, then by 2^shift with ties away from

@@ -95,7 +95,14 @@ impl Writer<'_> {
                 writeln!(
                     out,
                     "static const struct fv_sum a{n} = {{{}, {}, {}, {}, {}, {}, {}, {}, {zero}, {min}, {max}}};",
-                    zeros[0], a.multiplier, a.shift, zeros[1], b.multiplier, b.shift, sum.multiplier, sum.shift
+                    zeros[0],
+                    a.multiplier,
+                    a.shift,
+                    zeros[1],
+                    b.multiplier,
+                    b.shift,
+                    sum.multiplier,
+                    sum.shift
                 )
             }
             Kind::Lookup => {
@@ -232,7 +239,13 @@ impl Writer<'_> {
         let mut text = String::new();
         for section in KERNELS.split(BEGIN).skip(1) {
             let Some((name, body)) = section.split_once(" */\n") else { continue };
-            if name == "base" || self.used.contains(name) {
+            let sums = ["layer", "sum"].iter().any(|n| self.used.contains(n));
+            let needed = match name {
+                "shift" => sums || self.used.contains("frame"),
+                "scale" => sums,
+                _ => self.used.contains(name),
+            };
+            if needed {
                 text += body;
             }
         }
@@ -242,7 +255,8 @@ impl Writer<'_> {
     fn head(&self) -> Result<String, fmt::Error> {
         let name = &self.name;
         let mut text = String::new();
-        let weights: usize = self.net.network.nodes.iter().filter_map(|n| n.op.constants()).map(|c| c.weights.len()).sum();
+        let weights: usize =
+            self.net.network.nodes.iter().filter_map(|n| n.op.constants()).map(|c| c.weights.len()).sum();
         let arena = self.program.arena;
         write!(
             text,
