@@ -6,6 +6,7 @@
 //! have. Training with rounded values in the loop is the lab's; it takes [`scale`] from here.
 #![forbid(unsafe_code)]
 
+pub mod c99;
 pub mod calibrate;
 pub mod file;
 pub mod float;

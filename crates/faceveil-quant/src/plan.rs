@@ -210,7 +210,7 @@ impl Step {
         let to = net.network.nodes[self.node].shape;
         let from = self.reads.first().map_or(to, |&a| net.network.nodes[a].shape);
         match self.kind {
-            Kind::First => first_layer_scratch(self.block),
+            Kind::First => first_layer_scratch(self.block, to.channels),
             Kind::Pointwise => pointwise_scratch(&PointShape {
                 places: from.places(),
                 c_in: from.channels,

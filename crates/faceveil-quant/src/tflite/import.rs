@@ -219,6 +219,9 @@ fn int_constants(
         _ => weights.scales.clone(),
     };
     wrong(node, "the number of scales", scales.len(), channels)?;
+    if bias.is_some_and(|b| b.kind != INT32) {
+        return Err(unsupported(node, "biases that are not int32"));
+    }
     let bias = bias.map_or_else(|| vec![0; channels], Tensor::ints);
     Ok(IntWeights { weights: weights.bytes.iter().map(|&b| b as i8).collect(), scales, bias })
 }
