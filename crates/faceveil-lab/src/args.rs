@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
+use crate::quant::args::QuantizeArgs;
 use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
 
 /// The research bench: from folders of pictures to trained networks.
@@ -30,6 +31,8 @@ pub enum Verb {
     Curves(CurvesArgs),
     /// Make the small file that the program runs of a checkpoint, and choose its operating point
     Export(ExportArgs),
+    /// Round a gate network to 8-bit integers, and show what that costs
+    Quantize(QuantizeArgs),
     /// Compare networks on the pictures that nothing was trained or chosen on
     Evaluate(EvaluateArgs),
 }

@@ -6,6 +6,7 @@ pub mod args;
 pub mod dataset;
 pub mod judge;
 pub mod net;
+pub mod quant;
 pub mod train;
 
 use std::ffi::OsString;
@@ -35,6 +36,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Bench(args) => train::bench::run(&args),
         Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
+        Verb::Quantize(args) => quant::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {

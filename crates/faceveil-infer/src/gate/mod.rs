@@ -2,6 +2,7 @@
 //! into the network's frame, the mask thresholded and grown, and what it covers is hidden at full size. One look at
 //! the whole picture: faces under about a twentieth of its longer side are not seen.
 
+mod int8;
 mod run;
 mod weights;
 
@@ -10,7 +11,7 @@ use faceveil_core::geom::RectF;
 use faceveil_core::letterbox::Letterbox;
 use faceveil_core::raster::{Raster, RgbView};
 use faceveil_core::redact::{Region, Shape};
-use faceveil_net::Graph;
+use faceveil_net::{Graph, Shape as Size};
 
 pub use run::run;
 pub use weights::{GateError, GateWeights};
@@ -22,8 +23,17 @@ use crate::view::{Backdrop, RgbImage};
 /// A gate network ready to look.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    graph: Graph,
-    weights: GateWeights,
+    network: Network,
+    point: Point,
+}
+
+/// The network, in the form that its file has.
+#[derive(Clone, Debug)]
+enum Network {
+    /// In floats.
+    Float(Graph, Vec<f32>),
+    /// In 8-bit integers.
+    Int8(int8::Int8Gate),
 }
 
 /// What is made of a mask.
@@ -55,12 +65,16 @@ pub struct Mask {
 }
 
 impl Gate {
-    /// From a file.
+    /// From a file, in floats (`FVNW`) or in 8-bit integers (`FVN8`).
     ///
     /// # Errors
     /// [`GateError`] if it is not a gate network.
     pub fn new(bytes: &[u8]) -> Result<Self, GateError> {
-        Self::from_weights(GateWeights::parse(bytes)?)
+        if !bytes.starts_with(&faceveil_int8::format::MAGIC) {
+            return Self::from_weights(GateWeights::parse(bytes)?);
+        }
+        let (network, point) = int8::Int8Gate::new(bytes)?;
+        Ok(Self { network: Network::Int8(network), point })
     }
 
     /// From weights.
@@ -75,13 +89,21 @@ impl Gate {
                 got: weights.values.len() as f64,
             });
         }
-        Ok(Self { graph, weights })
+        let GateWeights { threshold, certain, growth, values, .. } = weights;
+        Ok(Self { network: Network::Float(graph, values), point: Point { threshold, certain, growth } })
     }
 
     /// What is made of a mask if nobody chooses otherwise.
     pub fn point(&self) -> Point {
-        let GateWeights { threshold, certain, growth, .. } = self.weights;
-        Point { threshold, certain, growth }
+        self.point
+    }
+
+    /// Shapes of the input and the mask.
+    fn shapes(&self) -> (Size, Size) {
+        match &self.network {
+            Network::Float(graph, _) => (graph.input_shape(), graph.output_shape()),
+            Network::Int8(network) => network.shapes(),
+        }
     }
 
     /// Looks at a picture. One with transparent parts is looked at on white as well, and the higher value counts.
@@ -100,11 +122,17 @@ impl Gate {
     }
 
     fn mask_on(&self, raster: &Raster, backdrop: Backdrop) -> Result<Mask, DetectError> {
-        let shape = self.graph.input_shape();
+        let (shape, _) = self.shapes();
         let size = (raster.width(), raster.height());
-        let fitted = Letterbox::fit(size, (shape.width as u32, shape.height as u32));
-        let small = RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)?;
-        Ok(self.look(small.view(), size))
+        Ok(self.look(fitted(raster, shape, backdrop)?.view(), size))
+    }
+
+    /// The picture as a network with an input of `shape` sees it, in the upper left corner of its frame.
+    ///
+    /// # Errors
+    /// [`DetectError`] if it cannot be shrunk.
+    pub fn shrunk(raster: &Raster, shape: Size) -> Result<RgbImage, DetectError> {
+        fitted(raster, shape, Backdrop::None)
     }
 
     /// Looks at a picture that has been shrunk into the frame already; `size` is that of the original.
@@ -112,16 +140,12 @@ impl Gate {
     /// # Panics
     /// If `view` is larger than the frame.
     pub fn look(&self, view: RgbView<'_>, size: (u32, u32)) -> Mask {
-        let (shape, out) = (self.graph.input_shape(), self.graph.output_shape());
-        let mut pixels = vec![0f32; shape.len()];
+        let (shape, out) = self.shapes();
         let columns = view.width() as usize;
-        for (i, pixel) in view.pixels().as_chunks::<3>().0.iter().enumerate() {
-            let place = i / columns * shape.width + i % columns;
-            for (channel, value) in pixel.iter().enumerate() {
-                pixels[channel * shape.places() + place] = f32::from(*value) / 255.0;
-            }
-        }
-        let all = run(&self.graph, &self.weights.values, pixels);
+        let all = match &self.network {
+            Network::Float(graph, values) => run(graph, values, planes(view, shape)),
+            Network::Int8(network) => network.run(view),
+        };
         let cell = shape.width / out.width;
         let used = (columns.div_ceil(cell), (view.height() as usize).div_ceil(cell));
         let squares: Vec<f32> =
@@ -142,6 +166,25 @@ impl Gate {
         let certain = certain.unwrap_or(point.certain);
         Ok(self.mask(raster)?.faces(&Point { certain, threshold: point.threshold.min(certain), ..point }))
     }
+}
+
+fn fitted(raster: &Raster, shape: Size, backdrop: Backdrop) -> Result<RgbImage, DetectError> {
+    let fitted =
+        Letterbox::fit((raster.width(), raster.height()), (shape.width as u32, shape.height as u32));
+    Ok(RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)?)
+}
+
+/// The view's values as `[channels, height, width]`, 0 where the frame goes on.
+fn planes(view: RgbView<'_>, shape: Size) -> Vec<f32> {
+    let mut pixels = vec![0f32; shape.len()];
+    let columns = view.width() as usize;
+    for (i, pixel) in view.pixels().as_chunks::<3>().0.iter().enumerate() {
+        let place = i / columns * shape.width + i % columns;
+        for (channel, value) in pixel.iter().enumerate() {
+            pixels[channel * shape.places() + place] = f32::from(*value) / 255.0;
+        }
+    }
+    pixels
 }
 
 impl Mask {
