@@ -127,8 +127,10 @@ pub fn depthwise_in_place(
 /// Bytes of scratch for [`depthwise`] and [`depthwise_in_place`].
 pub const fn depthwise_scratch(shape: &DepthShape) -> usize {
     let rows = shape.w.saturating_mul(shape.c).saturating_mul(2);
-    let planes = shape::ring_bytes(shape.w);
-    if rows > planes { rows } else { planes }
+    let ring = shape::ring_bytes(shape.w);
+    let (_, plane) = shape::plane_bytes(shape);
+    let most = if rows > ring { rows } else { ring };
+    if most > plane { most } else { plane }
 }
 
 /// A transposed convolution 2 × 2 with step 2, which doubles both sides: no two inputs meet in an output. Weights

@@ -164,3 +164,19 @@ pub(super) const fn ring_bytes(w: usize) -> usize {
 pub(super) const fn ring_columns(w: usize) -> usize {
     w.div_ceil(4).saturating_mul(4).saturating_add(8)
 }
+
+/// Where in a row of a plane the second half of the columns lies, for a step of 2; 0 if the row is too long.
+pub(super) const fn plane_halves(w: usize) -> usize {
+    match w {
+        0..=44 => 24,
+        45..=140 => 72,
+        _ => 0,
+    }
+}
+
+/// A channel as a plane with padding: bytes of a row, and of all rows.
+pub(super) const fn plane_bytes(shape: &DepthShape) -> (usize, usize) {
+    let row = if shape.stride == 1 { shape.w.saturating_add(2) } else { 2 * plane_halves(shape.w) };
+    let rows = shape.out_h.saturating_sub(1).saturating_mul(shape.stride).saturating_add(3);
+    (row, row.saturating_mul(rows))
+}
