@@ -15,9 +15,9 @@ use faceveil_media::Limits;
 use faceveil_net::{Graph, Shape};
 use faceveil_quant::float::{FromGraph, from_graph};
 use faceveil_quant::network::IntNet;
-use faceveil_quant::{Calibration, Observed, Ranges, file, quantize, tflite};
+use faceveil_quant::{Calibration, Observed, Ranges, c99, file, quantize, tflite};
 
-use self::args::QuantizeArgs;
+use self::args::{ImportArgs, QuantizeArgs};
 use crate::judge::coverage::{Coverage, Looked, overlap};
 use crate::train::sources;
 
@@ -56,8 +56,29 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     if let Some(path) = &args.tflite {
         fs::write(path, tflite::export::int8(&net, "gate")?).with_context(|| path.display().to_string())?;
     }
+    if let Some(path) = &args.c99 {
+        fs::write(path, c99::write(&net, "gate")?).with_context(|| path.display().to_string())?;
+    }
     let arena = faceveil_quant::plan::program(&net)?.arena;
     println!("{}: {name}, {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `faceveil-lab import`.
+///
+/// # Errors
+/// What stopped it.
+pub fn import(args: &ImportArgs) -> Result<ExitCode> {
+    let place = || args.network.display().to_string();
+    let net = tflite::import::int8(&fs::read(&args.network).with_context(place)?).with_context(place)?;
+    let bytes = file::write(&net).with_context(place)?;
+    fs::write(&args.out, &bytes).with_context(|| args.out.display().to_string())?;
+    if let Some(path) = &args.c99 {
+        let name = args.network.file_stem().unwrap_or_default().to_string_lossy();
+        fs::write(path, c99::write(&net, &name)?).with_context(|| path.display().to_string())?;
+    }
+    let arena = faceveil_quant::plan::program(&net)?.arena;
+    println!("{}: {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -204,3 +225,6 @@ impl Judged {
         sum / f64::from(count.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests;
