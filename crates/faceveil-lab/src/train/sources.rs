@@ -51,7 +51,7 @@ struct DetectedFace {
 /// If a picture or an annotation is missing or damaged, or nothing is left to train on.
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for (set, share) in 
+    for (set, share) in
         [(Set::Fddb, 0.35), (Set::MasksVoc, 0.19), (Set::Negatives, 0.23), (Set::YoutubeKeypoints, 0.10)]
     {
         let mut items = dataset::load_names(shared, set, &lab::training(set))?;
@@ -107,6 +107,16 @@ pub fn fingerprint(sources: &[Source]) -> String {
         }
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The pictures of a set that are kept to choose on.
+///
+/// # Errors
+/// If a picture or its annotation is missing or cannot be understood.
+pub fn kept(shared: &Path, set: Set) -> Result<Vec<Item>> {
+    let mut items = dataset::load_names(shared, set, &lab::training(set))?;
+    items.retain(|item| is_valid(set, &item.name));
+    Ok(items)
 }
 
 /// A tenth is kept to choose on: whole days of fddb, whole persons of youtube.
