@@ -58,7 +58,8 @@ static VECTORS: [Vector; 16] = [
 unsafe extern "C" fn fault() {
     // Configurable and hard fault status, and the program counter that was pushed last, roughly.
     // SAFETY: fixed registers of every Cortex-M.
-    let (cfsr, hfsr) = unsafe { ((0xe000_ed28 as *const u32).read_volatile(), (0xe000_ed2c as *const u32).read_volatile()) };
+    let (cfsr, hfsr) =
+        unsafe { ((0xe000_ed28 as *const u32).read_volatile(), (0xe000_ed2c as *const u32).read_volatile()) };
     host::print(format_args!("fault: {cfsr:#x} {hfsr:#x}\n"));
     host::exit(101);
 }
