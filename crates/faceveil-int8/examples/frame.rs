@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     times.sort_by(f64::total_cmp);
     let memory = (arena.as_mut_slice(), bits.as_mut_slice());
     let outcome = example::hide(&model, format, &mut frame, memory, &example::PATTERN, |_| ())?;
-    println!("mask {:08x}\nhidden {}\nframe {:08x}", outcome.mask, outcome.hidden, outcome.frame);
+    println!("mask {}\nhidden {}\nframe {}", outcome.mask, outcome.hidden, outcome.frame);
     println!("milliseconds {:.3} (median of {}), least {:.3}", times[times.len() / 2], times.len(), times[0]);
     if let Some(out) = out {
         fs::write(out, frame)?;

@@ -28,7 +28,7 @@ extern "C" fn program() -> i32 {
     match run() {
         Ok(()) => 0,
         Err(problem) => {
-            host::print(format_args!("{problem}\n"));
+            host::say(problem);
             1
         }
     }
@@ -48,21 +48,23 @@ fn run() -> Result<(), &'static str> {
     let reached = |n: usize| at[n] = count::instructions();
     let outcome = hide(&model, PixelFormat::Rgb565, frame, (arena, bits), &PATTERN, reached)?;
     let stack = board::stack_used();
-    host::print(format_args!(
-        "mask {:08x}\nhidden {}\nframe {:08x}\n",
-        outcome.mask, outcome.hidden, outcome.frame
-    ));
-    host::print(format_args!(
-        "arena {ARENA_LEN}\nstack {stack}\nbits {}\nframe bytes {FRAME_LEN}\n",
-        4 * BITS
-    ));
-    host::print(format_args!("model {}\nmacs {}\n", MODEL.0.len(), model.macs()));
-    host::print(format_args!(
-        "network {}\nhide {}\nveil {}\ninstructions {}\n",
-        at[0] - start,
-        at[1] - at[0],
-        at[2] - at[1],
-        at[2] - start
-    ));
+    let numbers = [
+        ("mask", outcome.mask.into()),
+        ("hidden", outcome.hidden as u64),
+        ("frame", outcome.frame.into()),
+        ("arena", ARENA_LEN as u64),
+        ("stack", stack as u64),
+        ("bits", 4 * BITS as u64),
+        ("pixels", FRAME_LEN as u64),
+        ("model", MODEL.0.len() as u64),
+        ("macs", model.macs()),
+        ("network", at[0] - start),
+        ("hide", at[1] - at[0]),
+        ("veil", at[2] - at[1]),
+        ("instructions", at[2] - start),
+    ];
+    for (name, value) in numbers {
+        host::number(name, value);
+    }
     Ok(())
 }
