@@ -37,5 +37,5 @@ pub use likeness::{Judged, Likeness, Original};
 pub use overlap::Overlap;
 pub use pair::{PictureVerdict, judge_pair, no_output};
 pub use picture::{JudgeError, Picture};
-pub use summary::{LeakTable, OutsideMean, Rate, Summary};
+pub use summary::{Bin, LeakTable, OutsideMean, Rate, Summary};
 pub use video::{LONGEST_FLASH, VideoJudge, VideoSummary, judge_frame};

@@ -88,6 +88,11 @@ impl Original {
         no_output(side(self.picture.width()), side(self.picture.height()), &self.faces)
     }
 
+    /// Where the original lies in `output`: stretched or letterboxed, whichever is nearer.
+    pub fn fit(&self, output: &Picture) -> Fit {
+        fit_to(&self.picture, output).0
+    }
+
     /// The original where `fit` puts it in a picture of `width` × `height` pixels.
     pub fn fitted(&self, fit: &Fit, (width, height): (usize, usize)) -> Picture {
         if *fit == Fit::SAME { self.picture.clone() } else { apply(&self.picture, fit, (width, height)) }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::compare::args::CompareArgs;
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
 use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
@@ -30,6 +31,8 @@ pub enum Verb {
     Curves(CurvesArgs),
     /// Make the small file that the program runs of a checkpoint, and choose its operating point
     Export(ExportArgs),
+    /// Compare detectors, networks and other programs on pictures with known faces: one page, JSON and CSV
+    Compare(Box<CompareArgs>),
     /// Compare networks on the pictures that nothing was trained or chosen on
     Evaluate(EvaluateArgs),
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod compare;
 pub mod dataset;
 pub mod judge;
 pub mod net;
@@ -35,6 +36,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Bench(args) => train::bench::run(&args),
         Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {
