@@ -58,7 +58,9 @@ fn pictures(portrait: &Picture) -> Vec<Made> {
         for (px, py, share, turn) in places {
             let to = (px * side, py * side);
             let affine = Affine::placing((x, y), to, share * side / (2.0 * b), *turn, false);
-            let reach = ((share * side * 1.9) as u32).max(8);
+            // Alone it keeps its surroundings; among others it must cover none of them.
+            let around = if places.len() > 1 { 0.9 } else { 1.9 };
+            let reach = ((share * side * around) as u32).max(8);
             let low = |v: f64| (v as u32).saturating_sub(reach);
             let window = [low(to.0), low(to.1), to.0 as u32 + reach, to.1 as u32 + reach];
             draw(&mut frame, portrait, &affine, window.map(|v| v.min(SIDE)));
