@@ -62,7 +62,8 @@ pub fn run(root: &Path) -> Result<()> {
     for machine in &MACHINES {
         let (network, side) = machine.network;
         let model = folder.join(format!("{network}.fv8"));
-        let example = ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", network];
+        let example =
+            ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", network];
         call(Command::new(env!("CARGO")).current_dir(root).args(example).arg(&model))?;
         let frame = folder.join(format!("frame{side}.rgb565"));
         std::fs::write(&frame, pattern(side))?;
@@ -87,7 +88,15 @@ impl Machine {
         let built = folder.join(self.name);
         call(
             Command::new("/usr/bin/cargo")
-                .args(["build", "--quiet", "--locked", "--release", "-Zbuild-std=core", "--target", self.target])
+                .args([
+                    "build",
+                    "--quiet",
+                    "--locked",
+                    "--release",
+                    "-Zbuild-std=core",
+                    "--target",
+                    self.target,
+                ])
                 .args(["--features", self.name, "--bin", program, "--manifest-path"])
                 .arg(root.join("firmware/Cargo.toml"))
                 .env("CARGO_TARGET_DIR", &built)
@@ -109,7 +118,17 @@ impl Machine {
         let mut host = "enable=on,target=native".to_owned();
         arguments.iter().for_each(|argument| host.extend([",arg=", argument]));
         let output = Command::new("/usr/bin/qemu-system-arm")
-            .args(["-machine", self.board, "-cpu", self.cpu, "-nographic", "-monitor", "none", "-serial", "none"])
+            .args([
+                "-machine",
+                self.board,
+                "-cpu",
+                self.cpu,
+                "-nographic",
+                "-monitor",
+                "none",
+                "-serial",
+                "none",
+            ])
             .args(["-icount", "shift=2", "-semihosting-config", &host, "-kernel"])
             .arg(program)
             .output()?;
@@ -122,7 +141,17 @@ impl Machine {
 fn host(root: &Path, model: &Path, frame: &str) -> Result<String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["run", "--quiet", "--package", "faceveil-int8", "--features", "std", "--example", "frame", "--"])
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "faceveil-int8",
+            "--features",
+            "std",
+            "--example",
+            "frame",
+            "--",
+        ])
         .arg(model)
         .arg(frame)
         .output()?;

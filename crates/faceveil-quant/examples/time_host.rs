@@ -23,7 +23,7 @@ fn median(times: &mut [f64]) -> f64 {
 /// Median milliseconds of a run of ours.
 fn ours(model: &Model<'_>, runs: u64) -> f64 {
     let input = model.input();
-    let pixels: Vec<u8> = (0..input.len()).map(|i| (i * 7919 >> 5) as u8).collect();
+    let pixels: Vec<u8> = (0..input.len()).map(|i| ((i * 7919) >> 5) as u8).collect();
     let values: Vec<i8> = pixels.iter().map(|&p| (p ^ 0x80) as i8).collect();
     let frame =
         Frame { format: PixelFormat::Rgb888, width: input.width, height: input.height, bytes: &pixels };
@@ -68,7 +68,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let own = median(&mut own);
-    println!("ours     {own:.3} ms, {:.2} MMAC, arena {} bytes", model.macs() as f64 / 1e6, model.arena_len());
+    println!(
+        "ours     {own:.3} ms, {:.2} MMAC, arena {} bytes",
+        model.macs() as f64 / 1e6,
+        model.arena_len()
+    );
     for (name, mut times) in [("XNNPACK", xnnpack), ("built-in", builtin)] {
         if !times.is_empty() {
             let theirs = median(&mut times);

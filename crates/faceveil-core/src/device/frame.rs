@@ -124,7 +124,7 @@ impl<'a> CameraFrame<'a> {
             }
             PixelLayout::Yuv422 => {
                 if let Some([even, blue, odd, red]) = self.bytes.get_mut(index / 2 * 4..index / 2 * 4 + 4) {
-                    *(if index % 2 == 0 { even } else { odd }) = color[0];
+                    *(if index & 1 == 0 { even } else { odd }) = color[0];
                     (*blue, *red) = (color[1], color[2]);
                 }
             }
