@@ -31,7 +31,7 @@ fn median(times: &mut [f64]) -> f64 {
 /// Mean milliseconds of a run of ours.
 fn ours(model: &Model<'_>, runs: u64) -> f64 {
     let input = model.input();
-    let pixels: Vec<u8> = (0..input.len()).map(|i| (i * 7919 >> 5) as u8).collect();
+    let pixels: Vec<u8> = (0..input.len()).map(|i| ((i * 7919) >> 5) as u8).collect();
     let values: Vec<i8> = pixels.iter().map(|&p| (p ^ 0x80) as i8).collect();
     let frame =
         Frame { format: PixelFormat::Rgb888, width: input.width, height: input.height, bytes: &pixels };
