@@ -76,7 +76,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let own = median(&mut own);
-    println!("ours     {own:.3} ms, {:.2} MMAC, arena {} bytes", model.macs() as f64 / 1e6, model.arena_len());
+    println!(
+        "ours     {own:.3} ms, {:.2} MMAC, arena {} bytes",
+        model.macs() as f64 / 1e6,
+        model.arena_len()
+    );
     for (name, mut times) in [("XNNPACK", xnnpack), ("built-in", builtin)] {
         if !times.is_empty() {
             let theirs = median(&mut times);
