@@ -24,20 +24,44 @@ struct Machine {
     cpu: &'static str,
     target: &'static str,
     board: &'static str,
+    /// The firmware's profile: `release` is small, `quick` has fewer instructions.
+    profile: &'static str,
     /// The network that is run there, and the side of its frames.
     network: (&'static str, usize),
 }
 
 const M: &str = "thumbv7em-none-eabihf";
 const MACHINES: [Machine; 4] = [
-    Machine { name: "m4", cpu: "cortex-m4", target: M, board: "mps2-an386", network: ("gate-96", 96) },
-    Machine { name: "m7", cpu: "cortex-m7", target: M, board: "mps2-an500", network: ("gate-96", 96) },
-    Machine { name: "m7", cpu: "cortex-m7", target: M, board: "mps2-an500", network: ("gate", 128) },
+    Machine {
+        name: "m4",
+        cpu: "cortex-m4",
+        target: M,
+        board: "mps2-an386",
+        profile: "release",
+        network: ("gate-96", 96),
+    },
+    Machine {
+        name: "m7",
+        cpu: "cortex-m7",
+        target: M,
+        board: "mps2-an500",
+        profile: "release",
+        network: ("gate-96", 96),
+    },
+    Machine {
+        name: "m7",
+        cpu: "cortex-m7",
+        target: M,
+        board: "mps2-an500",
+        profile: "quick",
+        network: ("gate", 128),
+    },
     Machine {
         name: "m55",
         cpu: "cortex-m55",
         target: "thumbv8m.main-none-eabihf",
         board: "mps3-an547",
+        profile: "quick",
         network: ("gate", 128),
     },
 ];
@@ -62,7 +86,8 @@ pub fn run(root: &Path) -> Result<()> {
     for machine in &MACHINES {
         let (network, side) = machine.network;
         let model = folder.join(format!("{network}.fv8"));
-        let example = ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", network];
+        let example =
+            ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", network];
         call(Command::new(env!("CARGO")).current_dir(root).args(example).arg(&model))?;
         let frame = folder.join(format!("frame{side}.rgb565"));
         std::fs::write(&frame, pattern(side))?;
@@ -87,7 +112,16 @@ impl Machine {
         let built = folder.join(self.name);
         call(
             Command::new("/usr/bin/cargo")
-                .args(["build", "--quiet", "--locked", "--release", "-Zbuild-std=core", "--target", self.target])
+                .args([
+                    "build",
+                    "--quiet",
+                    "--locked",
+                    "--profile",
+                    self.profile,
+                    "-Zbuild-std=core",
+                    "--target",
+                    self.target,
+                ])
                 .args(["--features", self.name, "--bin", program, "--manifest-path"])
                 .arg(root.join("firmware/Cargo.toml"))
                 .env("CARGO_TARGET_DIR", &built)
@@ -101,7 +135,7 @@ impl Machine {
                 )
                 .env_remove("RUSTUP_TOOLCHAIN"),
         )?;
-        Ok(built.join(self.target).join("release").join(program))
+        Ok(built.join(self.target).join(self.profile).join(program))
     }
 
     /// What the program says; an error if it does not end well.
@@ -109,7 +143,17 @@ impl Machine {
         let mut host = "enable=on,target=native".to_owned();
         arguments.iter().for_each(|argument| host.extend([",arg=", argument]));
         let output = Command::new("/usr/bin/qemu-system-arm")
-            .args(["-machine", self.board, "-cpu", self.cpu, "-nographic", "-monitor", "none", "-serial", "none"])
+            .args([
+                "-machine",
+                self.board,
+                "-cpu",
+                self.cpu,
+                "-nographic",
+                "-monitor",
+                "none",
+                "-serial",
+                "none",
+            ])
             .args(["-icount", "shift=2", "-semihosting-config", &host, "-kernel"])
             .arg(program)
             .output()?;
@@ -122,7 +166,17 @@ impl Machine {
 fn host(root: &Path, model: &Path, frame: &str) -> Result<String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["run", "--quiet", "--package", "faceveil-int8", "--features", "std", "--example", "frame", "--"])
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "faceveil-int8",
+            "--features",
+            "std",
+            "--example",
+            "frame",
+            "--",
+        ])
         .arg(model)
         .arg(frame)
         .output()?;
