@@ -9,6 +9,7 @@ mod photo;
 pub mod plant;
 mod program;
 mod strip;
+mod video;
 
 use faceveil_data::import::yolo_image_folders;
 use faceveil_data::truth::{
@@ -22,6 +23,7 @@ pub use network::{model, onnx};
 pub use photo::{decode, inspect};
 pub use program::{config, journal, request, sidecar};
 pub use strip::{strip, stripped};
+pub use video::{nut, probe, video_sidecar, y4m};
 
 /// A fuzz target.
 #[derive(Clone, Copy)]
@@ -35,7 +37,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
@@ -47,11 +49,15 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "model", seeds: "model", run: model },
+    Target { name: "nut", seeds: "nut", run: nut },
     Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "probe", seeds: "probe", run: probe },
     Target { name: "request", seeds: "request", run: request },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
     Target { name: "tflite", seeds: "tflite", run: tflite },
+    Target { name: "video_sidecar", seeds: "video_sidecar", run: video_sidecar },
+    Target { name: "y4m", seeds: "y4m", run: y4m },
 ];
 
 /// A gate network's file is read or refused; what is read comes back the same, and a small one can look.

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod clips;
+mod compare;
 mod cross;
 mod deny;
+mod ffmpeg;
 mod film;
 mod firmware;
 mod large;
@@ -77,6 +79,8 @@ enum Chore {
     VideoTrial(video_trial::VideoTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
+    /// Compare detectors, networks and other programs: docs/comparison.html and docs/comparison.json.
+    Compare(compare::Compare),
     /// Write the tables of made-up clips of the report part, beside deface: docs/video-proof.md and .json.
     VideoProof(video_proof::VideoProof),
 }
@@ -106,6 +110,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Trial(trial) => trial::run(&shared, &trial),
         Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
         Chore::VideoProof(proof) => video_proof::run(root, &shared, &proof),
+        Chore::Compare(compare) => compare::run(root, &shared, &compare),
         Chore::Proof(proof) => proof::run(root, &shared, &proof),
     }
 }

@@ -18,6 +18,8 @@ pub mod geom;
 #[cfg(feature = "alloc")]
 pub mod letterbox;
 #[cfg(feature = "alloc")]
+pub mod look;
+#[cfg(feature = "alloc")]
 pub mod nms;
 #[cfg(feature = "alloc")]
 pub mod policy;

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::compare::args::CompareArgs;
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
 use crate::quant::args::{ImportArgs, QuantizeArgs};
@@ -35,6 +36,8 @@ pub enum Verb {
     Quantize(QuantizeArgs),
     /// Make a file that our runtime runs of a TFLite file in int8
     Import(ImportArgs),
+    /// Compare detectors, networks and other programs on pictures with known faces: one page, JSON and CSV
+    Compare(Box<CompareArgs>),
     /// Compare networks on the pictures that nothing was trained or chosen on
     Evaluate(EvaluateArgs),
 }

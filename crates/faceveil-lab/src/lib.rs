@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod compare;
 pub mod dataset;
 pub mod judge;
 pub mod net;
@@ -38,6 +39,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Export(args) => judge::choose::run(&args),
         Verb::Quantize(args) => quant::run(&args),
         Verb::Import(args) => quant::import(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {

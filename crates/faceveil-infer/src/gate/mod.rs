@@ -43,20 +43,22 @@ pub struct Point {
     pub threshold: f32,
     /// Value that a connected part must reach somewhere.
     pub certain: f32,
-    /// Squares whose centres are no farther than this from a hidden one's are hidden too.
+    /// Places no farther than this from a hidden one are hidden too; in pixels of the network's frame.
     pub growth: f32,
 }
 
-/// What a network says of a picture, square by square, row by row.
+/// What a network says of a picture: a value a pixel of its frame, row by row. The network gives a value a square of several
+/// pixels; between the squares' centres values are interpolated, so that what is hidden ends where the face does and
+/// not at the next square's side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mask {
-    /// Squares in a row.
+    /// Values in a row.
     pub width: usize,
     /// Rows.
     pub height: usize,
     /// `0.0..=1.0` each.
     pub values: Vec<f32>,
-    /// Side of a square in pixels of the picture, across and down.
+    /// What a value stands for, in pixels of the picture, across and down.
     pub square: (f32, f32),
     /// The picture's size, pixels.
     pub size: (u32, u32),
@@ -145,10 +147,12 @@ impl Gate {
             Network::Int8(network) => network.run(view),
         };
         let cell = shape.width / out.width;
-        let (width, height) = (columns.div_ceil(cell), (view.height() as usize).div_ceil(cell));
-        let values = (0..height).flat_map(|y| all[y * out.width..][..width].iter().copied()).collect();
-        let scale = |full: u32, small: u32| cell as f32 * full as f32 / small as f32;
-        let square = (scale(size.0, view.width()), scale(size.1, view.height()));
+        let used = (columns.div_ceil(cell), (view.height() as usize).div_ceil(cell));
+        let squares: Vec<f32> =
+            (0..used.1).flat_map(|y| all[y * out.width..][..used.0].iter().copied()).collect();
+        let (width, height) = (columns, view.height() as usize);
+        let values = between(&squares, used, cell, (width, height));
+        let square = (size.0 as f32 / width as f32, size.1 as f32 / height as f32);
         Mask { width, height, values, square, size }
     }
 
@@ -279,6 +283,28 @@ impl Mask {
             bottom: end(y + 1, self.height, h, self.size.1),
         }
     }
+}
+
+/// A value a pixel from one a square of `cell` pixels: bilinear between the squares' centres, and the outermost squares'
+/// own values beside them. `used` are the squares across and down, `size` the pixels.
+fn between(squares: &[f32], used: (usize, usize), cell: usize, size: (usize, usize)) -> Vec<f32> {
+    // For a pixel the two squares around it and the second one's share.
+    let around = |pixel: usize, last: usize| {
+        let at = ((2 * pixel + 1) as f32 / (2 * cell) as f32 - 0.5).clamp(0.0, last as f32);
+        let first = at as usize;
+        (first, (first + 1).min(last), at - first as f32)
+    };
+    let mut values = Vec::with_capacity(size.0 * size.1);
+    for y in 0..size.1 {
+        let (upper, lower, down) = around(y, used.1 - 1);
+        let row = |r: usize| &squares[r * used.0..][..used.0];
+        for x in 0..size.0 {
+            let (left, right, across) = around(x, used.0 - 1);
+            let [top, bottom] = [row(upper), row(lower)].map(|r| r[left] + across * (r[right] - r[left]));
+            values.push(top + down * (bottom - top));
+        }
+    }
+    values
 }
 
 /// The region that hides a face of [`Gate::faces`]: the mask's squares themselves, with a soft edge of `feather` times
