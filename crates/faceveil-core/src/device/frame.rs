@@ -74,7 +74,7 @@ impl<'a> CameraFrame<'a> {
         (width, height): (usize, usize),
         bytes: &'a mut [u8],
     ) -> Result<Self, FrameError> {
-        let whole = layout != PixelLayout::Yuv422 || width % 2 == 0;
+        let whole = layout != PixelLayout::Yuv422 || width.is_multiple_of(2);
         if !(1..=MOST).contains(&width) || !(1..=MOST).contains(&height) || !whole {
             return Err(FrameError::Size { width, height });
         }
@@ -124,7 +124,7 @@ impl<'a> CameraFrame<'a> {
             }
             PixelLayout::Yuv422 => {
                 if let Some([even, blue, odd, red]) = self.bytes.get_mut(index / 2 * 4..index / 2 * 4 + 4) {
-                    *(if index % 2 == 0 { even } else { odd }) = color[0];
+                    *(if index.is_multiple_of(2) { even } else { odd }) = color[0];
                     (*blue, *red) = (color[1], color[2]);
                 }
             }
