@@ -37,6 +37,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
         Verb::Quantize(args) => quant::run(&args),
+        Verb::Import(args) => quant::import(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {

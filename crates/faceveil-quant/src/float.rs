@@ -143,14 +143,15 @@ fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
 }
 
 impl FloatNet {
-    /// Runs the network on `[rows, columns, channels]` values; gives the outputs. `seen` is shown each node's value.
+    /// Runs the network on `[rows, columns, channels]` values; gives the outputs. `seen` is shown each node's value
+    /// before it is read, and may change it: rounding each by its scale gives what training with rounding sees.
     ///
     /// # Errors
     /// [`NetworkError::Values`] if `input` is of another length.
     pub fn run(
         &self,
         input: &[f32],
-        seen: &mut dyn FnMut(usize, &[f32]),
+        seen: &mut dyn FnMut(usize, &mut [f32]),
     ) -> Result<Vec<Vec<f32>>, NetworkError> {
         let need = self.nodes.first().map_or(0, |n| n.shape.len());
         if input.len() != need {
@@ -159,14 +160,14 @@ impl FloatNet {
         let readers = self.readers();
         let mut live: Vec<Vec<f32>> = vec![Vec::new(); self.nodes.len()];
         for (id, node) in self.nodes.iter().enumerate() {
-            let value = if id == 0 {
+            let mut value = if id == 0 {
                 input.to_vec()
             } else {
                 let inputs: Vec<(&[f32], Shape)> =
                     node.inputs.iter().map(|&i| (live[i].as_slice(), self.nodes[i].shape)).collect();
                 value(node, &inputs)
             };
-            seen(id, &value);
+            seen(id, &mut value);
             live[id] = value;
             for &input in &node.inputs {
                 if readers[input].last() == Some(&id) && !self.outputs.contains(&input) {

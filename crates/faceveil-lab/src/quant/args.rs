@@ -1,4 +1,4 @@
-//! What can be typed after `quantize`.
+//! What can be typed after `quantize` and `import`.
 
 use std::path::PathBuf;
 
@@ -28,6 +28,19 @@ pub struct QuantizeArgs {
     /// Write the same network as a TFLite file
     #[arg(long)]
     pub tflite: Option<PathBuf>,
+    /// Write the same network as a C99 file
+    #[arg(long)]
+    pub c99: Option<PathBuf>,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// TFLite file in int8
+    pub network: PathBuf,
+    /// File to write, in our form
+    #[arg(long, short)]
+    pub out: PathBuf,
     /// Write the same network as a C99 file
     #[arg(long)]
     pub c99: Option<PathBuf>,

@@ -15,9 +15,9 @@ use faceveil_media::Limits;
 use faceveil_net::{Graph, Shape};
 use faceveil_quant::float::{FromGraph, from_graph};
 use faceveil_quant::network::IntNet;
-use faceveil_quant::{Calibration, Observed, Ranges, file, quantize, tflite};
+use faceveil_quant::{Calibration, Observed, Ranges, c99, file, quantize, tflite};
 
-use self::args::QuantizeArgs;
+use self::args::{ImportArgs, QuantizeArgs};
 use crate::judge::coverage::{Coverage, Looked, overlap};
 use crate::train::sources;
 
@@ -35,7 +35,12 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     let inputs = calibration_pictures(&args.shared, network.graph.input_shape(), args.pictures)?;
     eprintln!("{} pictures to calibrate on", inputs.len());
     let kept = Kept::load(&args.shared)?;
-    println!("{} + {} + {} pictures to compare on", kept.sets[0].len(), kept.sets[1].len(), kept.sets[2].len());
+    println!(
+        "{} + {} + {} pictures to compare on",
+        kept.sets[0].len(),
+        kept.sets[1].len(),
+        kept.sets[2].len()
+    );
     println!("{HEAD}");
     let gate = Gate::from_weights(network.weights.clone())?;
     let float = kept.judge(&gate)?;
@@ -56,8 +61,29 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     if let Some(path) = &args.tflite {
         fs::write(path, tflite::export::int8(&net, "gate")?).with_context(|| path.display().to_string())?;
     }
+    if let Some(path) = &args.c99 {
+        fs::write(path, c99::write(&net, "gate")?).with_context(|| path.display().to_string())?;
+    }
     let arena = faceveil_quant::plan::program(&net)?.arena;
     println!("{}: {name}, {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `faceveil-lab import`.
+///
+/// # Errors
+/// What stopped it.
+pub fn import(args: &ImportArgs) -> Result<ExitCode> {
+    let place = || args.network.display().to_string();
+    let net = tflite::import::int8(&fs::read(&args.network).with_context(place)?).with_context(place)?;
+    let bytes = file::write(&net).with_context(place)?;
+    fs::write(&args.out, &bytes).with_context(|| args.out.display().to_string())?;
+    if let Some(path) = &args.c99 {
+        let name = args.network.file_stem().unwrap_or_default().to_string_lossy();
+        fs::write(path, c99::write(&net, &name)?).with_context(|| path.display().to_string())?;
+    }
+    let arena = faceveil_quant::plan::program(&net)?.arena;
+    println!("{}: {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -115,7 +141,9 @@ fn calibration_pictures(shared: &Path, shape: Shape, count: usize) -> Result<Vec
             let view = Gate::shrunk(&raster, shape).with_context(place)?;
             let mut input = vec![0.0; shape.len()];
             let row = 3 * view.view().width() as usize;
-            for (from, to) in view.view().pixels().chunks_exact(row).zip(input.chunks_exact_mut(3 * shape.width)) {
+            for (from, to) in
+                view.view().pixels().chunks_exact(row).zip(input.chunks_exact_mut(3 * shape.width))
+            {
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from) / 255.0);
             }
             inputs.push(input);
@@ -149,9 +177,8 @@ impl Kept {
         let point = gate.point();
         let mut looked = Vec::new();
         for set in &self.sets {
-            let look = |(raster, faces): &(_, Vec<_>)| {
-                Ok(Looked { mask: gate.mask(raster)?, faces: faces.clone() })
-            };
+            let look =
+                |(raster, faces): &(_, Vec<_>)| Ok(Looked { mask: gate.mask(raster)?, faces: faces.clone() });
             looked.push(set.iter().map(look).collect::<Result<Vec<_>>>()?);
         }
         let coverage = [0, 1, 2].map(|set| Coverage::of(&looked[set], &point));
@@ -176,7 +203,8 @@ impl Judged {
         let [f, m, n] = &self.coverage;
         let other = 100.0 * f.other / f.pictures.max(1) as f64;
         let hit = 100.0 * n.hit as f64 / n.pictures.max(1) as f64;
-        let (all, middle, large) = (Coverage::percent(f.all), Coverage::percent(f.middle), Coverage::percent(f.large));
+        let (all, middle, large) =
+            (Coverage::percent(f.all), Coverage::percent(f.middle), Coverage::percent(f.large));
         format!(
             "{name:<21} | {:5.2} {:5.2} {:5.2} {:5.2} {other:5.2} | {:5.2} {:5.2} | {hit:5.2} | {:.3}",
             all.0,
@@ -204,3 +232,6 @@ impl Judged {
         sum / f64::from(count.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests;
