@@ -74,7 +74,7 @@ impl<'a> CameraFrame<'a> {
         (width, height): (usize, usize),
         bytes: &'a mut [u8],
     ) -> Result<Self, FrameError> {
-        let whole = layout != PixelLayout::Yuv422 || width % 2 == 0;
+        let whole = layout != PixelLayout::Yuv422 || width.is_multiple_of(2);
         if !(1..=MOST).contains(&width) || !(1..=MOST).contains(&height) || !whole {
             return Err(FrameError::Size { width, height });
         }
@@ -106,26 +106,38 @@ impl<'a> CameraFrame<'a> {
         }
     }
 
-    /// Replaces a pixel. Chroma that two pixels share is replaced with either.
-    pub(super) fn put(&mut self, x: usize, y: usize, color: [u8; 3]) {
+    /// A colour as [`Self::put`] writes it.
+    pub(super) fn encode(&self, color: [u8; 3]) -> [u8; 3] {
+        match self.layout {
+            PixelLayout::Rgb888 => to_rgb(color),
+            PixelLayout::Rgb565 => {
+                let [red, green, blue] = to_rgb(color).map(u16::from);
+                let [low, high] = ((red >> 3) << 11 | (green >> 2) << 5 | blue >> 3).to_le_bytes();
+                [low, high, 0]
+            }
+            PixelLayout::Yuv422 => color,
+        }
+    }
+
+    /// Replaces a pixel by an encoded colour. Chroma that two pixels share is replaced with either.
+    #[inline]
+    pub(super) fn put(&mut self, x: usize, y: usize, [first, second, third]: [u8; 3]) {
         let index = y * self.width + x;
         match self.layout {
             PixelLayout::Rgb888 => {
-                if let Some(pixel) = self.bytes.get_mut(3 * index..3 * index + 3) {
-                    pixel.copy_from_slice(&to_rgb(color));
+                if let Some([red, green, blue]) = self.bytes.get_mut(3 * index..3 * index + 3) {
+                    (*red, *green, *blue) = (first, second, third);
                 }
             }
             PixelLayout::Rgb565 => {
-                let [red, green, blue] = to_rgb(color).map(u16::from);
-                let word = (red >> 3) << 11 | (green >> 2) << 5 | blue >> 3;
-                if let Some(pixel) = self.bytes.get_mut(2 * index..2 * index + 2) {
-                    pixel.copy_from_slice(&word.to_le_bytes());
+                if let Some([low, high]) = self.bytes.get_mut(2 * index..2 * index + 2) {
+                    (*low, *high) = (first, second);
                 }
             }
             PixelLayout::Yuv422 => {
                 if let Some([even, blue, odd, red]) = self.bytes.get_mut(index / 2 * 4..index / 2 * 4 + 4) {
-                    *(if index & 1 == 0 { even } else { odd }) = color[0];
-                    (*blue, *red) = (color[1], color[2]);
+                    *(if index.is_multiple_of(2) { even } else { odd }) = first;
+                    (*blue, *red) = (second, third);
                 }
             }
         }

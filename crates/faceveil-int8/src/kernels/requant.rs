@@ -7,7 +7,7 @@ use super::error::{KernelError, need};
 pub struct Requant<'a> {
     /// A channel's multiplier, Q0.31, in `2^30..2^31`.
     pub multiplier: &'a [i32],
-    /// A channel's shift to the right, `-30..=31`; the fast kernels want `1..=22`.
+    /// A channel's shift to the right, `-30..=31`; the fast kernels want `0..=22`.
     pub shift: &'a [i8],
     /// The output's zero point.
     pub out_zero: i8,

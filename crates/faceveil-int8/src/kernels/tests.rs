@@ -37,7 +37,7 @@ impl Owned {
     /// Scales under which most sums of `depth` products stay within 8 bits.
     fn random(random: &mut Random, weights: usize, depth: usize, channels: usize, full: bool) -> Self {
         let typical = 7.0 + (depth as f64).log2() / 2.0 - 0.5;
-        Self {
+        let mut owned = Self {
             weights: random.values(weights).into_iter().map(|w| w.max(-127)).collect(),
             bias: (0..channels).map(|_| random.below(1 << 14) as i32 - (1 << 13)).collect(),
             multiplier: (0..channels).map(|_| (1 << 30) + random.below(1 << 30) as i32).collect(),
@@ -45,7 +45,10 @@ impl Owned {
             zero: random.word() as i8,
             min: if full { -128 } else { -100 },
             max: if full { 127 } else { 90 },
-        }
+        };
+        // A channel without a second rounding; its multiplier is small, so that not all saturates.
+        (owned.multiplier[0], owned.shift[0]) = ((1 << 23) + random.below(1 << 23) as i32, 0);
+        owned
     }
 
     fn layer(&self) -> Layer<'_> {

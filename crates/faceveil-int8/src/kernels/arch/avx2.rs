@@ -221,7 +221,9 @@ impl Fetch for Squares<'_> {
 fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, scratch: &mut [i8], out: &mut [i8]) -> bool {
     let channels = layer.bias.len();
     let pairs = depth.div_ceil(2);
-    let groups = |from: usize| (channels - from).div_ceil(LANES).min(2);
+    // Long sums have room for the weights of one group only.
+    let at_once = if scratch.len() < pairs * 4 * LANES { 1 } else { 2 };
+    let groups = |from: usize| (channels - from).div_ceil(LANES).min(at_once);
     let most = pairs * 2 * LANES * groups(0);
     if !present() || depth > MOST_DEPTH || scratch.len() < most || !is_plain(layer, depth) {
         return false;

@@ -62,9 +62,9 @@ fn words(scratch: &mut [i8]) -> &mut [u32] {
     unsafe { scratch.align_to_mut::<u32>().1 }
 }
 
-/// Twice the bias, multiplier, rounding with the zero point, and shift.
+/// Twice the bias, multiplier, twice the rounding with the zero point, and shift.
 fn entry(layer: &Layer<'_>, (bias, multiplier, shift): (i32, i32, i8)) -> [i32; 4] {
-    let rounding = (2 * i32::from(layer.requant.out_zero) + 1) << (shift - 1);
+    let rounding = (2 * i32::from(layer.requant.out_zero) + 1) << shift;
     [2 * bias, multiplier, rounding, shift.into()]
 }
 

@@ -41,9 +41,11 @@
     smlad r4, lr, r3, r4
 .endm
 
-@ A doubled sum to 8 bits, both roundings: r0 multiplier, r1 rounding with zero point, r2 shift; r3 is lost.
+@ A doubled sum to 8 bits, both roundings: r0 multiplier, r1 twice the second rounding with the zero point, r2 shift; r3
+@ is lost. Halved after the sign is added: that is half of the divisor, less 1 for negative sums, and 0 for no shift.
 .macro fv_scale sum
     add r3, r1, \sum, asr #31
+    asr r3, r3, #1
     smmlar \sum, \sum, r0, r3
     asr \sum, \sum, r2
     ssat \sum, #8, \sum

@@ -32,7 +32,7 @@ pub(super) use mve::*;
 )))]
 pub(super) use none::*;
 
-/// Whether twice any sum of `depth` products fits 32 bits, and every shift lies in `1..=22`, so that roundings with the
+/// Whether twice any sum of `depth` products fits 32 bits, and every shift lies in `0..=22`, so that roundings with the
 /// zero point fit too.
 #[allow(dead_code, reason = "not all processors have fast kernels")]
 fn is_plain(layer: &Layer<'_>, depth: usize) -> bool {
@@ -40,7 +40,7 @@ fn is_plain(layer: &Layer<'_>, depth: usize) -> bool {
         return false;
     };
     let fits = |(bias, multiplier, shift): (i32, i32, i8)| {
-        (bias.unsigned_abs() as usize) < room && multiplier >= 0 && (1..=22).contains(&shift)
+        (bias.unsigned_abs() as usize) < room && multiplier >= 0 && (0..=22).contains(&shift)
     };
     layer.channels().all(fits)
 }
