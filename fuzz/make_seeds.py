@@ -268,6 +268,63 @@ REQUESTS = {
 }
 
 
+def nut():
+    """A stream as FFmpeg writes it, with its table of frame codes and elided headers, and one as we write it."""
+    def crc(data):
+        value = 0
+        for byte in data:
+            value ^= byte << 24
+            for _ in range(8):
+                value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
+        return value.to_bytes(4, "big")
+
+    def number(value):
+        groups = [value & 127]
+        while value >> 7:
+            value >>= 7
+            groups.append(value & 127 | 128)
+        return bytes(reversed(groups))
+
+    def packet(start, body):
+        return bytes.fromhex(start) + number(len(body) + 4) + body + crc(body)
+
+    main, stream, sync, info = "4e4d7a561f5f04ad", "4e5311405bf2f9db", "4e4be4adeeca4569", "4e49ab68b596ba78"
+    theirs = bytes.fromhex(
+        "030181ff7f010183e000c00006000000000001a000020101280100290021019f7f20029f7f8179c000060000000000010603"
+        "00000104000001b602fffa02fffb02fffc02fffd")
+    size = bytes.fromhex("00000449343230000e83e000000000") + number(4) + number(4) + b"\1\1\0"
+    head = b"nut/multimedia container\0" + packet(main, theirs) + packet(stream, size)
+    # Code 1 says which flags it has: a key frame with its time, size and checksum.
+    frame = b"\1" + number(4096 ^ 4096 | 1 | 8 | 32 | 64)
+    frames = b""
+    for time in (0, 2048, 4096):
+        coded = frame + number(time + (1 << 14)) + number(24)
+        frames += packet(sync, number(time) + b"\0") + coded + crc(coded) + bytes(range(24))
+    yield "ffmpeg", head + packet(info, b"\0" * 9) + frames
+    yield "headers", head
+
+
+PROBES = {
+    "phone": """{"streams": [{"index": 0, "codec_name": "hevc", "codec_type": "video", "width": 1920, "height": 1080,
+ "pix_fmt": "yuv420p10le", "color_range": "tv", "color_space": "bt2020nc", "color_transfer": "smpte2084",
+ "color_primaries": "bt2020", "field_order": "progressive", "avg_frame_rate": "30000/1001", "time_base": "1/90000",
+ "nb_frames": "77", "disposition": {"attached_pic": 0}, "side_data_list": [{"side_data_type":
+ "Mastering display metadata", "red_x": "34000/50000", "red_y": "16000/50000", "green_x": "13250/50000", "green_y":
+ "34500/50000", "blue_x": "7500/50000", "blue_y": "3000/50000", "white_point_x": "15635/50000", "white_point_y":
+ "16450/50000", "min_luminance": "1/10000", "max_luminance": "10000000/10000"}, {"side_data_type":
+ "Content light level metadata", "max_content": 1000, "max_average": 400}]},
+ {"index": 1, "codec_name": "aac", "codec_type": "audio"}, {"index": 2, "codec_type": "data"}],
+ "format": {"format_name": "mov,mp4", "start_time": "0.000000", "duration": "2.5"}}""",
+    "short": '{"streams": [{"index": 0, "codec_type": "video", "width": 2, "height": 2, "time_base": "1/25"}]}',
+}
+
+
+Y4MS = {
+    "plain": b"YUV4MPEG2 W4 H4 F25:1 Ip A1:1 C420jpeg\n" + 2 * (b"FRAME\n" + bytes(range(24))),
+    "deep": b"YUV4MPEG2 W4 H3 F30000:1001 A4:3 C420p10 XCOLORRANGE=FULL\nFRAME Ix\n" + bytes(24),
+}
+
+
 def write(target, files):
     folder = HERE / "corpus-seed" / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -285,3 +342,6 @@ if __name__ == "__main__":
     write("request", REQUESTS.items())
     write("sidecar", sidecars())
     write("annotations", ANNOTATIONS.items())
+    write("nut", nut())
+    write("probe", PROBES.items())
+    write("y4m", Y4MS.items())

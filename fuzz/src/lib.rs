@@ -2,12 +2,14 @@
 //! harnesses in `fuzz_targets/` hand them to libFuzzer, `tests/regression.rs` runs them on stable.
 
 mod album;
+mod int8;
 mod keep;
 mod network;
 mod photo;
 pub mod plant;
 mod program;
 mod strip;
+mod video;
 
 use faceveil_data::import::yolo_image_folders;
 use faceveil_data::truth::{
@@ -15,11 +17,13 @@ use faceveil_data::truth::{
 };
 
 pub use album::album;
+pub use int8::{int8, tflite};
 pub use keep::{keep, kept};
 pub use network::{model, onnx};
 pub use photo::{decode, inspect};
 pub use program::{config, journal, request, sidecar};
 pub use strip::{strip, stripped};
+pub use video::{nut, probe, y4m};
 
 /// A fuzz target.
 #[derive(Clone, Copy)]
@@ -33,7 +37,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
@@ -41,13 +45,18 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "gate", seeds: "gate", run: gate },
     Target { name: "heif", seeds: "heif", run: inspect },
     Target { name: "inspect", seeds: "photo", run: inspect },
+    Target { name: "int8", seeds: "int8", run: int8 },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "model", seeds: "model", run: model },
+    Target { name: "nut", seeds: "nut", run: nut },
     Target { name: "onnx", seeds: "onnx", run: onnx },
+    Target { name: "probe", seeds: "probe", run: probe },
     Target { name: "request", seeds: "request", run: request },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
+    Target { name: "tflite", seeds: "tflite", run: tflite },
+    Target { name: "y4m", seeds: "y4m", run: y4m },
 ];
 
 /// A gate network's file is read or refused; what is read comes back the same, and a small one can look.

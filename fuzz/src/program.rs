@@ -31,6 +31,8 @@ pub fn config(bytes: &[u8]) {
     std::fs::write(&file, text).expect("a temporary file");
     assert_eq!(Choices::from_file(&file).ok().as_ref().map(words), Some(words(&choices)));
     let args = BlurArgs {
+        start: None,
+        end: None,
         inputs: vec![folder.path().join("in.jpg")],
         output: folder.path().join("out.jpg"),
         choices: Choices::default(),

@@ -103,7 +103,10 @@ macro_rules! targets {
     };
 }
 
-targets!(album annotations config decode gate heif inspect journal keep model onnx request sidecar strip);
+targets!(
+    album annotations config decode gate heif inspect int8 journal keep model nut onnx probe request sidecar strip
+    tflite y4m
+);
 
 /// A target that nothing reaches tests nothing: each picture must be encoded and searched, with the secret in
 /// it and without.

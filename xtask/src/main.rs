@@ -5,6 +5,7 @@ mod clips;
 mod compare;
 mod cross;
 mod deny;
+mod ffmpeg;
 mod film;
 mod large;
 mod page;

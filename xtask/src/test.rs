@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::ffmpeg;
 use crate::python::{call, environment};
 use crate::{cross, smoke};
 
@@ -21,6 +22,9 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
             None
         }
     };
+    if let Err(problem) = ffmpeg::find() {
+        skipped.push(format!("everything about videos, for want of FFmpeg: {problem:#}"));
+    }
     let pictures = shared.join("faces").is_dir();
     if !pictures {
         skipped.push(format!(

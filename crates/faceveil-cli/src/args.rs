@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::choices::{Choices, KeepMetadata, Level};
 use crate::detection::DetectionArgs;
+use crate::video::{LiveArgs, Moment};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -32,7 +33,7 @@ A violation is a face of the original that is not hidden in the result, or that 
 there with a score of 0.7 or more; a part of the result's file that is neither picture nor colour; another size; or the original itself.
 A face that the result's sidecar says is left visible is none, if the sidecar is of these very files.";
 
-/// Hide every face in photos, on this machine.
+/// Hide every face in photos and videos, on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "faceveil", version, after_help = EXIT_CODES, subcommand_required = true)]
 pub struct Cli {
@@ -44,8 +45,10 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Write copies of photos with every face hidden
+    /// Write copies of photos and videos with every face hidden
     Blur(Box<BlurArgs>),
+    /// Hide every face in what a camera, a network stream or a pipe shows, as it comes
+    Live(Box<LiveArgs>),
     /// Print the faces in photos as JSON lines, in pixels of the upright picture
     Detect(DetectArgs),
     /// Look at results with other eyes: are the faces really hidden, and is no metadata left
@@ -75,7 +78,7 @@ pub enum Verb {
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub struct BlurArgs {
-    /// Photos, folders, globs, or - for standard input
+    /// Photos, videos, folders, globs, or - for standard input
     ///
     /// Folders are walked to the bottom, links followed, hidden files included. Files that are
     /// neither photos nor videos are left out and named. The content decides the format, never the name.
@@ -94,12 +97,19 @@ pub struct BlurArgs {
     /// File or folder to write to, or - for standard output
     ///
     /// A folder if it ends in /, exists as one, or if there are several inputs or folders; names and
-    /// folder structure are kept. The ending of a file (jpg, png, webp, bmp, tif, gif, heic, avif) chooses its format.
+    /// folder structure are kept. The ending of a file (jpg, png, webp, bmp, tif, gif, heic, avif; mp4, m4v, mov, mkv,
+    /// webm, ts) chooses its format. In a folder, a video in another container becomes Matroska (mkv).
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// What may also stand in the environment and the configuration file.
     #[command(flatten)]
     pub choices: Choices,
+    /// Begin a video's output here: seconds, MINUTES:SECONDS or HOURS:MINUTES:SECONDS from its start
+    #[arg(long, value_name = "TIME", help_heading = "Videos")]
+    pub start: Option<Moment>,
+    /// End a video's output here
+    #[arg(long, value_name = "TIME", help_heading = "Videos")]
+    pub end: Option<Moment>,
     /// Find faces and say what would be done, but write nothing
     #[arg(long)]
     pub dry_run: bool,

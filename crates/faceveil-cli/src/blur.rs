@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use faceveil::Anonymizer;
+use faceveil_media::video::Container;
 use faceveil_media::{Album, EncodeOptions, Format, Photo, decode_album, encode_album, files};
 
 use crate::batch;
@@ -24,6 +25,7 @@ use crate::report::Reporter;
 use crate::sidecar;
 use crate::source::{self, Admission, corners};
 use crate::task::{Original, Task};
+use crate::video::Videos;
 use crate::walk::Kind;
 use crate::zones;
 
@@ -37,7 +39,7 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
     let preview = preview.transpose().context("preview")?.map(Mutex::new);
     // Sidecars are rendered without looking for faces.
     let first = plan.from.is_none().then(|| Anonymizer::new(&plan.recipe.settings)).transpose()?;
-    let work = Work { plan, journal, preview, spare: Mutex::new(first) };
+    let work = Work { plan, journal, preview, spare: Mutex::new(first), videos: Videos::default() };
     let jobs = Jobs::new(plan)?;
     let mut reporter = Reporter::new(plan.manner, plan.on_no_face);
     if plan.timings {
@@ -68,7 +70,8 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// There is nothing to do, or the output folder cannot be used; what goes wrong with the file is in its report.
 pub fn one(plan: &BlurPlan) -> anyhow::Result<FileReport> {
-    let work = Work { plan, journal: None, preview: None, spare: Mutex::new(None) };
+    let spare = Mutex::new(None);
+    let work = Work { plan, journal: None, preview: None, spare, videos: Videos::default() };
     let job = Jobs::new(plan)?.next().context("there is nothing to do")?;
     Ok(work.report(&mut None, &job))
 }
@@ -85,6 +88,7 @@ struct Work<'p> {
     preview: Option<Mutex<Preview>>,
     /// The anonymizer that checked the settings, for the first worker to come.
     spare: Mutex<Option<Anonymizer>>,
+    videos: Videos,
 }
 
 impl Work<'_> {
@@ -111,6 +115,12 @@ impl Work<'_> {
             return Ok(Status::Skipped);
         }
         report.output = job.output.clone()?;
+        if self.plan.from.is_none() && source::is_video(&job.found)? {
+            return self.blur_video(job, report);
+        }
+        if matches!(self.plan.destination, Destination::Video(_)) {
+            bail!("this is no video: let the output end in .jpg, .jpeg, .png or .webp");
+        }
         let task = Task::new(self.plan, &job.found)?;
         report.source = task.sidecar().map(|s| s.original.clone());
         let stamp = self.stamp(task.photo())?;
@@ -135,6 +145,66 @@ impl Work<'_> {
             self.show(photo, marks, report)?;
         }
         Ok(if found_none && report.regions.is_empty() { Status::NoFace } else { Status::Ok })
+    }
+
+    /// The whole way of a video.
+    fn blur_video(&self, job: &Job, report: &mut FileReport) -> anyhow::Result<Status> {
+        if matches!(self.plan.destination, Destination::File { .. }) {
+            bail!("this is a video: let the output end in .mp4, .m4v, .mov, .mkv, .webm or .ts");
+        }
+        let Some(output) = report.output.clone() else {
+            bail!("a video cannot go to standard output as a file")
+        };
+        if self.plan.sidecar {
+            bail!("a video gets no sidecar yet; leave --sidecar out for it");
+        }
+        let task = Task::new(self.plan, &job.found)?;
+        let stamp = self.stamp(task.photo())?;
+        if let Some(faces) = self.check_output(&task, stamp.as_ref(), &output)? {
+            report.faces = Some(faces);
+            return Ok(Status::Resumed);
+        }
+        if let (Destination::Folder(_), Some(folder), false) =
+            (&self.plan.destination, output.parent(), self.plan.dry_run)
+        {
+            std::fs::create_dir_all(folder).with_context(|| format!("the output {}", output.display()))?;
+        }
+        let start = Instant::now();
+        let settings = &self.plan.recipe.settings;
+        let wanted = (!self.plan.dry_run).then_some(&*output);
+        let made = self.videos.anonymize(self.plan, settings, task.photo(), wanted, stamp.is_some())?;
+        report.ms.encode = Some(elapsed_ms(start));
+        report.size = Some(made.size);
+        report.format = Container::of(&output).ok().map(Container::name);
+        report.frames = Some(made.counts.frames);
+        report.frames_with_faces = Some(made.counts.with_faces);
+        report.dropped = made.dropped;
+        let (hidden, visible) = (made.counts.hidden.len(), made.counts.visible.len());
+        let seen = made.counts.hidden.union(&made.counts.visible).count();
+        report.faces = Some(seen);
+        report.visible = visible;
+        if seen == 0 && self.plan.on_no_face == OnNoFace::Fail {
+            bail!("no face found");
+        }
+        let Some(result) = made.result else { return Ok(Status::DryRun) };
+        let entry = match (&self.journal, stamp) {
+            (Some(journal), Some(stamp)) => {
+                let entry = journal.entry(task.photo(), &stamp, &output, task.fingerprint(), &[], seen);
+                let (output_bytes, output_sha256) = (result.bytes, result.sha256.clone().unwrap_or_default());
+                let entry = Entry { output_bytes, output_sha256, ..entry.context("journal")? };
+                journal.add(&entry).context("journal")?;
+                Some((journal, entry))
+            }
+            _ => None,
+        };
+        let place = || format!("the output {}", output.display());
+        result.publish(&output, self.plan.overwrite).with_context(place)?;
+        if let Some((journal, entry)) = entry {
+            let done = journal.add(&Entry { durable: true, ..entry });
+            done.context("it is written, but the journal cannot be")?;
+        }
+        let nothing = hidden == 0 && visible == 0 && self.plan.hide_zones.is_empty();
+        Ok(if nothing { Status::NoFace } else { Status::Ok })
     }
 
     /// The photo's size and time before it is read, so that a change meanwhile is noticed next time.
@@ -219,7 +289,9 @@ impl Work<'_> {
         match (&self.plan.destination, task.sidecar()) {
             (Destination::File { format, .. }, _) => *format,
             (_, Some(sidecar)) => sidecar.record.result.format,
-            (Destination::Stdout | Destination::Folder(_), None) => photo.source.format(),
+            (Destination::Stdout | Destination::Video(_) | Destination::Folder(_), None) => {
+                photo.source.format()
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::video::{Audio, Damaged};
 use crate::zones::Zone;
 
 use crate::detection::{Detector, Engine, InputSize, Kind, Provider};
@@ -96,6 +97,38 @@ pub struct Choices {
     /// Refuse photos of more pixels than this [default: 200000000]
     #[arg(long, value_name = "N")]
     pub max_pixels: Option<u64>,
+    /// What encodes videos: h264, h265, vp9, av1, ffv1 (lossless), or FFmpeg's name of an encoder
+    ///
+    /// The default is h264; h265 for 10 bits a sample, vp9 for webm.
+    #[arg(long, value_name = "CODEC", help_heading = "Videos")]
+    pub codec: Option<String>,
+    /// Quality of videos, lower is better [default: the codec's, 23.5 for h264]
+    #[arg(long, value_name = "N", help_heading = "Videos")]
+    pub crf: Option<f32>,
+    /// Effort of the video's codec, in its own words [default: the codec's, faster for h264]
+    #[arg(long, value_name = "WORD", help_heading = "Videos")]
+    pub preset: Option<String>,
+    /// What becomes of a video's sound [default: copy]
+    #[arg(long, value_name = "WHAT", help_heading = "Videos")]
+    pub audio: Option<Audio>,
+    /// Frames for which a face is hidden before it was first found, 0 to 600 [default: 4]
+    #[arg(long, value_name = "FRAMES", help_heading = "Videos")]
+    pub lead: Option<u32>,
+    /// Frames for which a face is hidden after it was last found, 0 to 600 [default: 4]
+    #[arg(long, value_name = "FRAMES", help_heading = "Videos")]
+    pub hold: Option<u32>,
+    /// Look for faces in every Nth frame, 1 to 600 [default: the level's own]
+    ///
+    /// In between, the pixels of a face are followed, both from the frame before and from the one after. A new
+    /// scene, and a face seen at a glance, are searched at once.
+    #[arg(long, value_name = "N", help_heading = "Videos")]
+    pub detect_every: Option<u32>,
+    /// What to do with a video that is damaged or cut short [default: refuse]
+    #[arg(long, value_name = "WHAT", help_heading = "Videos")]
+    pub damaged: Option<Damaged>,
+    /// Give a video up when FFmpeg makes no progress for this long [default: 120]
+    #[arg(long, value_name = "SECONDS", help_heading = "Videos")]
+    pub codec_timeout: Option<u32>,
     /// Write what was found and hidden to OUT.faceveil.json beside each output, to be edited for --from
     ///
     /// It tells where faces are and where the original is: keep it as private as the original.
@@ -274,6 +307,15 @@ impl Choices {
             on_no_face: self.on_no_face.or(lower.on_no_face),
             keep_metadata: self.keep_metadata.or(lower.keep_metadata),
             max_pixels: self.max_pixels.or(lower.max_pixels),
+            codec: self.codec.or(lower.codec),
+            crf: self.crf.or(lower.crf),
+            preset: self.preset.or(lower.preset),
+            audio: self.audio.or(lower.audio),
+            lead: self.lead.or(lower.lead),
+            hold: self.hold.or(lower.hold),
+            detect_every: self.detect_every.or(lower.detect_every),
+            damaged: self.damaged.or(lower.damaged),
+            codec_timeout: self.codec_timeout.or(lower.codec_timeout),
             sidecar: self.sidecar.or(lower.sidecar),
             overwrite: self.overwrite.or(lower.overwrite),
             jobs: self.jobs.or(lower.jobs),

@@ -19,6 +19,8 @@ pub enum Destination {
         /// What its ending says.
         format: Format,
     },
+    /// One video, in the container of its ending.
+    Video(PathBuf),
     /// A folder that gets the inputs' names and structure, each in its own format.
     Folder(PathBuf),
 }

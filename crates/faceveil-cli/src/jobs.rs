@@ -11,6 +11,8 @@ use crate::destination::{ClaimError, Claims, Destination, resolve};
 use crate::plan::BlurPlan;
 use crate::rerender::FromPlan;
 use crate::sidecar;
+use crate::sniff;
+use crate::video;
 use crate::walk::{Found, Input, Kind, Walk};
 
 /// A file and where it goes.
@@ -83,6 +85,7 @@ impl<'p> Jobs<'p> {
 
     fn claim(&mut self, folder: &Path, found: &Found) -> Result<PathBuf, ClaimError> {
         let relative = match &self.plan.from {
+            None if sniff::named_as_video(&found.relative) => video::output_of(&found.relative),
             None => found.relative.clone(),
             Some(_) => sidecar::output_of(&found.relative).ok_or(ClaimError::NoSidecarName)?,
         };
@@ -103,7 +106,7 @@ impl Iterator for Jobs<'_> {
         let plan = self.plan;
         let output = match &plan.destination {
             Destination::Stdout => Ok(None),
-            Destination::File { path, .. } => Ok(Some(path.clone())),
+            Destination::File { path, .. } | Destination::Video(path) => Ok(Some(path.clone())),
             Destination::Folder(_) if matches!(found.kind, Kind::Broken(_) | Kind::Special) => Ok(None),
             Destination::Folder(folder) => self.claim(folder, &found).map(Some),
         };

@@ -28,6 +28,7 @@ pub mod sniff;
 pub mod source;
 pub mod task;
 pub mod verify;
+pub mod video;
 pub mod walk;
 pub mod zones;
 
@@ -41,6 +42,7 @@ use crate::plan::{BlurPlan, DetectPlan, PlanError};
 use crate::report::complain;
 use crate::review::ReviewPlan;
 use crate::verify::VerifyPlan;
+use crate::video::LivePlan;
 
 /// Exit code of a run that tried and did nothing.
 const NOTHING_DONE: u8 = 1;
@@ -62,6 +64,10 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Verb::Blur(args) => match BlurPlan::new(*args, &env) {
             Ok(plan) => blur::run(&plan),
+            Err(e) => return refuse(&e),
+        },
+        Verb::Live(args) => match LivePlan::new(*args, &env) {
+            Ok(plan) => video::live::run(&plan),
             Err(e) => return refuse(&e),
         },
         Verb::Detect(args) => match DetectPlan::new(args, &env) {

@@ -118,6 +118,12 @@ pub struct FileReport {
     pub format: Option<&'static str>,
     /// Of a JPEG that came from a JPEG: what became of its coefficients.
     pub jpeg: Option<JpegOutcome>,
+    /// Frames of a video.
+    pub frames: Option<u64>,
+    /// Frames of a video in which a face is hidden.
+    pub frames_with_faces: Option<u64>,
+    /// What of a video's file is not in the output.
+    pub dropped: Vec<&'static str>,
     /// How long each step took.
     pub ms: Timings,
     /// Why it failed or was skipped.
@@ -141,6 +147,9 @@ impl FileReport {
             pages: None,
             format: None,
             jpeg: None,
+            frames: None,
+            frames_with_faces: None,
+            dropped: Vec::new(),
             ms: Timings::default(),
             error: None,
         }
@@ -171,6 +180,8 @@ pub struct Outcome {
     pub faces: u64,
     /// Regions left visible on purpose.
     pub visible: u64,
+    /// Those of [`Self::done`] that are videos.
+    pub videos: u64,
 }
 
 impl Outcome {
@@ -193,6 +204,8 @@ impl Outcome {
             Status::Failed => self.failed += 1,
             Status::Skipped => self.skipped += 1,
         }
+        let done = matches!(report.status, Status::Ok | Status::DryRun | Status::NoFace);
+        self.videos += u64::from(done && report.frames.is_some());
         self.faces += report.faces.unwrap_or(0) as u64;
         self.visible += report.visible as u64;
     }

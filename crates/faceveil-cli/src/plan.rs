@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use faceveil::{Outline, Settings};
 use faceveil_core::redact::{MOST_MOSAIC_CELLS, RedactError, RelativeSigma, Style};
 use faceveil_media::Limits;
+use faceveil_media::video::Container;
 use sha2::{Digest, Sha256};
 
 use crate::args::{BlurArgs, DetectArgs};
@@ -18,6 +19,7 @@ use crate::overlay;
 use crate::preview;
 use crate::recipe::Recipe;
 use crate::rerender::{self, FromPlan};
+use crate::video::{self, VideoOptions};
 use crate::walk::Input;
 use crate::zones::Zone;
 
@@ -74,7 +76,8 @@ pub enum PlanError {
     Stdout,
     /// The ending of a single output chooses its format.
     #[error(
-        "{0}: the output must end in .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff, .gif, .heic or .avif, or in / for a folder"
+        "{0}: the output must end in .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff, .gif, .heic or .avif (photos), .mp4, \
+         .m4v, .mov, .mkv, .webm or .ts (videos), or in / for a folder"
     )]
     Ending(String),
     /// The format of a single output is not built in.
@@ -123,6 +126,20 @@ pub enum PlanError {
     /// The ending of the preview chooses its format.
     #[error("preview {0}: must end in .png, .jpg, .jpeg or .webp")]
     PreviewEnding(String),
+    /// Raw frames do not tell their size.
+    #[error("--input-format rgb needs --size WIDTHxHEIGHT")]
+    LiveSize,
+    /// No live source.
+    #[error(
+        "{0:?} is no live source: a camera (/dev/video0), rtsp://, http://, https://, tcp:// or udp://, or -"
+    )]
+    LiveSource(String),
+    /// No live output.
+    #[error("{0:?} is no live output: a virtual camera (/dev/video9), or - for standard output")]
+    LiveTarget(String),
+    /// No name of an encoder or of its preset.
+    #[error("{0:?} is no name of a codec or preset")]
+    Codec(String),
     /// The preview could replace a photo.
     #[error(
         "preview {0}: --overwrite could replace a photo there; choose a place outside the inputs and outputs"
@@ -185,6 +202,8 @@ pub struct BlurPlan {
     pub journal: Option<PathBuf>,
     /// How results are told.
     pub manner: Manner,
+    /// What is done to videos.
+    pub video: VideoOptions,
 }
 
 /// What `detect` will do.
@@ -215,7 +234,11 @@ impl BlurPlan {
             check_flags_fit(&args.choices, chosen.style.unwrap_or(StyleName::Veil))?;
         }
         let looking = if from.is_some() { Looking::nowhere() } else { chosen.looking(env)? };
-        let recipe = Recipe::new(&chosen, &looking)?;
+        let mut recipe = Recipe::new(&chosen, &looking)?;
+        if args.start.is_some() || args.end.is_some() {
+            let all = format!("{} {:?} {:?}", recipe.fingerprint, args.start, args.end);
+            recipe.fingerprint = hex(&Sha256::digest(all));
+        }
         let destination = destination(&args.output, &inputs, from.is_some())?;
         if let Some(Input::Folder(photos)) = from.as_ref().and_then(|f| f.originals.as_ref()) {
             check_roots(&args.output, &[Input::Folder(photos.clone())])?;
@@ -235,6 +258,7 @@ impl BlurPlan {
         }
         Ok(Self {
             recipe,
+            video: VideoOptions::new(&chosen, args.start, args.end)?,
             limits: limits(&chosen)?,
             on_no_face: chosen.on_no_face.unwrap_or(OnNoFace::Warn),
             overwrite,
@@ -277,7 +301,7 @@ impl DetectPlan {
     }
 }
 
-fn lower_layers(
+pub(crate) fn lower_layers(
     config: Option<PathBuf>,
     env: &impl Fn(&str) -> Option<OsString>,
 ) -> Result<Choices, LayerError> {
@@ -391,8 +415,13 @@ fn destination(out: &Path, inputs: &[Input], among: bool) -> Result<Destination,
     }
     let is_folder = is_typed_as_folder(out) || out.is_dir();
     let format = format_of_ending(out);
+    let is_video = Container::of(out).is_ok();
     if !many && !is_folder {
-        let format = format.ok_or_else(|| PlanError::Ending(shown()))?;
+        let format = match format {
+            Some(format) => format,
+            None if is_video => return Ok(Destination::Video(out.to_owned())),
+            None => return Err(PlanError::Ending(shown())),
+        };
         if let Some(feature) = format.missing_feature() {
             return Err(PlanError::NotBuilt { path: shown(), format: format.name(), feature });
         }
@@ -401,7 +430,7 @@ fn destination(out: &Path, inputs: &[Input], among: bool) -> Result<Destination,
     if has_stdin {
         return Err(PlanError::Stdin);
     }
-    if !is_folder && (out.exists() || format.is_some()) {
+    if !is_folder && (out.exists() || format.is_some() || is_video) {
         return Err(PlanError::NotAFolder(shown()));
     }
     if !among {
@@ -446,7 +475,7 @@ pub(crate) fn fingerprint(
         StyleName::Image => overlay_sha256.to_owned(),
     };
     let all = format!(
-        "{} level={:?} {} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}",
+        "{} level={:?} {} style={style:?} {detail} shape={:?} margin={:?} feather={:?} seed={:?} no_face={on_no_face:?} safe={keep_safe} hide={:?} keep={:?} sidecar={}{}",
         env!("CARGO_PKG_VERSION"),
         level(chosen),
         looking.fingerprint,
@@ -457,6 +486,7 @@ pub(crate) fn fingerprint(
         chosen.hide_zone,
         chosen.keep_zone,
         chosen.sidecar.unwrap_or(false),
+        video::fingerprint(chosen),
     );
     hex(&Sha256::digest(all))
 }

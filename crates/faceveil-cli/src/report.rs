@@ -62,6 +62,12 @@ struct Line<'a> {
     /// Why it was encoded anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     jpeg_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames_with_faces: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    dropped: &'a [&'static str],
     #[serde(skip_serializing_if = "is_nothing")]
     ms: Timings,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,6 +223,9 @@ fn json(report: &FileReport) -> String {
         format: report.format,
         jpeg,
         jpeg_reason,
+        frames: report.frames,
+        frames_with_faces: report.frames_with_faces,
+        dropped: &report.dropped,
         ms: report.ms,
         error: report.error.as_deref(),
     };
@@ -235,13 +244,14 @@ fn plural(n: u64, one: &'static str, many: &'static str) -> &'static str {
 }
 
 fn summary(outcome: &Outcome) -> String {
-    let Outcome { done, no_face, resumed, dry, failed, skipped, faces, visible } = *outcome;
+    let Outcome { done, no_face, resumed, dry, failed, skipped, faces, visible, videos } = *outcome;
     let verb = if dry > 0 { "would be done" } else { "done" };
-    let mut text = format!(
-        "{done} {} {verb}, {faces} {}",
-        plural(done, "photo", "photos"),
-        plural(faces, "face", "faces")
-    );
+    let what = match videos {
+        0 => plural(done, "photo", "photos"),
+        n if n == done => plural(done, "video", "videos"),
+        _ => "photos and videos",
+    };
+    let mut text = format!("{done} {what} {verb}, {faces} {}", plural(faces, "face", "faces"));
     let rest = [
         (visible, "left visible"),
         (no_face, "without a face"),

@@ -12,23 +12,38 @@ pub const HEAD_BYTES: usize = 512;
 pub enum Looks {
     /// A format that can be read, whatever the name says.
     Photo,
+    /// A video, and what it is called.
+    Video(&'static str),
     /// A picture or video that is not supported, and what it is called.
     Unsupported(&'static str),
     /// Neither picture nor video.
     Other,
 }
 
-const ENDINGS: [&str; 52] = [
+const PICTURES: [&str; 32] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif", "heic", "heif", "hif", "avif",
     "jxl", "jp2", "psd", "tga", "dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf", "pef", "srw", "x3f",
-    "mpo", "jps", "apng", "mp4", "m4v", "mov", "avi", "mkv", "webm", "mts", "m2ts", "mpg", "mpeg", "wmv",
-    "3gp", "3g2", "flv", "ogv", "vob", "mxf", "insp", "insv", "360",
+    "mpo", "jps", "apng",
+];
+
+const VIDEOS: [&str; 24] = [
+    "mp4", "m4v", "mov", "qt", "avi", "mkv", "webm", "ts", "mts", "m2ts", "mpg", "mpeg", "wmv", "3gp", "3g2",
+    "flv", "ogv", "vob", "mxf", "insp", "insv", "360", "y4m", "mjpeg",
 ];
 
 /// Whether the ending of `path` says picture or video.
 pub fn named_as_photo(path: &Path) -> bool {
+    ending_among(path, &PICTURES) || named_as_video(path)
+}
+
+/// Whether the ending of `path` says video.
+pub fn named_as_video(path: &Path) -> bool {
+    ending_among(path, &VIDEOS)
+}
+
+fn ending_among(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
-    ending.is_some_and(|e| ENDINGS.contains(&&*e))
+    ending.is_some_and(|e| endings.contains(&&*e))
 }
 
 /// What the first bytes of a file look like; `head` may be shorter than [`HEAD_BYTES`].
@@ -45,16 +60,23 @@ pub fn content(head: &[u8]) -> Looks {
         return match head.get(8..12) {
             Some(b"avif" | b"avis" | b"mif1" | b"msf1") => Looks::Photo,
             Some(brand) if brand.starts_with(b"hei") || brand.starts_with(b"hev") => Looks::Photo,
-            _ => Looks::Unsupported("MP4"),
+            Some(b"crx ") => Looks::Unsupported("camera raw"),
+            _ => Looks::Video("MP4 or QuickTime"),
         };
     }
+    if matches!(head.get(4..8), Some(b"moov" | b"mdat" | b"wide")) {
+        return Looks::Video("MP4 or QuickTime");
+    }
     if riff(head) == Some(b"AVI ") {
-        return Looks::Unsupported("AVI");
+        return Looks::Video("AVI");
     }
     // An MPEG transport stream repeats its mark every 188 bytes, or 192 with a time code before each.
     let stream = |first: usize, step: usize| (0..2).all(|n| head.get(first + n * step) == Some(&0x47));
     if stream(0, 188) || stream(4, 192) {
-        return Looks::Unsupported("MPEG");
+        return Looks::Video("MPEG");
+    }
+    if let Some((_, name)) = VIDEO_MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Looks::Video(name);
     }
     let known = MAGIC.iter().find(|(magic, _)| head.starts_with(magic));
     known.map_or(Looks::Other, |&(_, name)| Looks::Unsupported(name))
@@ -64,7 +86,18 @@ fn riff(head: &[u8]) -> Option<&[u8; 4]> {
     head.starts_with(b"RIFF").then(|| head.get(8..12)?.try_into().ok()).flatten()
 }
 
-const MAGIC: [(&[u8], &str); 19] = [
+const VIDEO_MAGIC: [(&[u8], &str); 8] = [
+    (b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
+    (b"\0\0\x01\xba", "MPEG"),
+    (b"\0\0\x01\xb3", "MPEG"),
+    (b"FLV\x01", "FLV"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMV"),
+    (b"OggS", "Ogg"),
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "MXF"),
+    (b"YUV4MPEG2 ", "YUV4MPEG2"),
+];
+
+const MAGIC: [(&[u8], &str); 13] = [
     (b"II+\0", "TIFF or camera raw"),
     (b"MM\0+", "TIFF or camera raw"),
     (b"IIRO", "camera raw"),
@@ -78,12 +111,6 @@ const MAGIC: [(&[u8], &str); 19] = [
     (b"8BPS", "Photoshop"),
     (b"qoif", "QOI"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
-    (b"\0\0\x01\xba", "MPEG"),
-    (b"\0\0\x01\xb3", "MPEG"),
-    (b"FLV\x01", "FLV"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMV"),
-    (b"OggS", "Ogg"),
 ];
 
 #[cfg(test)]
@@ -92,15 +119,16 @@ mod tests {
 
     #[test]
     fn content_is_recognised_by_its_first_bytes() {
-        let cases: [(&[u8], Looks); 10] = [
+        let cases: [(&[u8], Looks); 11] = [
+            (b"\x1a\x45\xdf\xa3", Looks::Video("Matroska or WebM")),
             (b"", Looks::Other),
             (b"hello", Looks::Other),
             (b"\xff\xd8\xff\xe0", Looks::Photo),
             (b"RIFF\0\0\0\0WEBPVP8 ", Looks::Photo),
             (b"RIFF\0\0\0\0WAVEfmt ", Looks::Other),
-            (b"RIFF\0\0\0\0AVI LIST", Looks::Unsupported("AVI")),
+            (b"RIFF\0\0\0\0AVI LIST", Looks::Video("AVI")),
             (b"\0\0\0\x18ftypheic", Looks::Photo),
-            (b"\0\0\0\x18ftypisom", Looks::Unsupported("MP4")),
+            (b"\0\0\0\x18ftypisom", Looks::Video("MP4 or QuickTime")),
             (b"II*\0\x08\0", Looks::Photo),
             (b"GIF89a", Looks::Photo),
         ];

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use faceveil_core::geom::RectF;
@@ -29,21 +30,44 @@ pub fn admit(found: &Found) -> anyhow::Result<Admission> {
         Kind::Stdin | Kind::Photo => Ok(Admission::Try),
         Kind::Special => Ok(Admission::Skip("neither file nor folder")),
         Kind::Broken(why) => bail!("{why}"),
-        Kind::Unsure => {
-            let mut head = Vec::with_capacity(sniff::HEAD_BYTES);
-            let file = File::open(&found.input).context("cannot be opened")?;
-            file.take(sniff::HEAD_BYTES as u64).read_to_end(&mut head).context("cannot be read")?;
-            match sniff::content(&head) {
-                Looks::Photo => Ok(Admission::Try),
-                Looks::Other => Ok(Admission::Skip("not a photo")),
-                Looks::Unsupported(what) => {
-                    bail!(
-                        "this looks like {what}; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read"
-                    )
-                }
+        Kind::Unsure => match sniff::content(&head(&found.input)?) {
+            Looks::Photo | Looks::Video(_) => Ok(Admission::Try),
+            Looks::Other => Ok(Admission::Skip("not a photo")),
+            Looks::Unsupported(what) => {
+                bail!(
+                    "this looks like {what}; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read"
+                )
             }
-        }
+        },
     }
+}
+
+/// Whether a file is to be worked on as a video: by its content, or where that says nothing by its name.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_video(found: &Found) -> anyhow::Result<bool> {
+    if found.kind == Kind::Stdin {
+        return Ok(false);
+    }
+    // What is no regular file has an error of its own when it is read as a photo.
+    if !found.input.metadata().is_ok_and(|m| m.is_file()) {
+        return Ok(false);
+    }
+    let head = head(&found.input)?;
+    Ok(match sniff::content(&head) {
+        Looks::Video(_) => true,
+        Looks::Photo | Looks::Unsupported(_) => false,
+        Looks::Other => !head.is_empty() && sniff::named_as_video(&found.input),
+    })
+}
+
+/// The first bytes of a file.
+fn head(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(sniff::HEAD_BYTES);
+    let file = File::open(path).context("cannot be opened")?;
+    file.take(sniff::HEAD_BYTES as u64).read_to_end(&mut head).context("cannot be read")?;
+    Ok(head)
 }
 
 /// All bytes of standard input.

@@ -105,6 +105,11 @@ impl Search {
         })
     }
 
+    /// Searches otherwise from now on.
+    pub fn set(&mut self, settings: SearchSettings) {
+        self.settings = settings;
+    }
+
     /// Every face of the picture, most certain first. A picture with transparent parts is searched as
     /// it would be shown on white, and once more for what lies hidden beneath.
     ///

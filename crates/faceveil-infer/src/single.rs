@@ -15,12 +15,23 @@ const TILE: u32 = 704;
 pub struct SingleSearch {
     detector: BoxedDetector,
     threshold: f32,
+    turned: bool,
 }
 
 impl SingleSearch {
     /// Faces that score at least `threshold` (`0.0..=1.0`) count.
     pub fn new(detector: BoxedDetector, threshold: f32) -> Self {
-        Self { detector, threshold }
+        Self { detector, threshold, turned: true }
+    }
+
+    /// Score from which a face counts.
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// Whether pictures in which nothing stands upright are searched turned, too.
+    pub fn set_turned(&mut self, turned: bool) {
+        self.turned = turned;
     }
 
     /// Every face of the picture, most certain first; a picture with transparent parts is searched as
@@ -51,7 +62,7 @@ impl SingleSearch {
     fn turned_faces(&mut self, view: &RgbImage) -> Result<Vec<Face>, DetectError> {
         let convincing = (1.0 + self.threshold) / 2.0;
         let mut faces = self.detector.detect(view.view(), self.threshold)?;
-        if faces.is_empty() {
+        if faces.is_empty() && self.turned {
             for quarters in 1..4 {
                 let turned = self.detector.detect(view.turned(quarters).view(), self.threshold)?;
                 if turned.iter().any(|f| f.score >= convincing) {

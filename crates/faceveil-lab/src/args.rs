@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::compare::args::CompareArgs;
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
+use crate::quant::args::{ImportArgs, QuantizeArgs};
 use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
 
 /// The research bench: from folders of pictures to trained networks.
@@ -33,6 +34,10 @@ pub enum Verb {
     Export(ExportArgs),
     /// Compare detectors, networks and other programs on pictures with known faces: one page, JSON and CSV
     Compare(Box<CompareArgs>),
+    /// Round a gate network to 8-bit integers, and show what that costs
+    Quantize(QuantizeArgs),
+    /// Make a file that our runtime runs of a TFLite file in int8
+    Import(ImportArgs),
     /// Compare networks on the pictures that nothing was trained or chosen on
     Evaluate(EvaluateArgs),
 }

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod dataset;
 pub mod judge;
 pub mod net;
+pub mod quant;
 pub mod train;
 
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
         Verb::Compare(args) => compare::run(&args),
+        Verb::Quantize(args) => quant::run(&args),
+        Verb::Import(args) => quant::import(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {

@@ -1,4 +1,4 @@
-//! Photos in and out: decoding, orientation, metadata, safe writing.
+//! Photos and videos in and out: decoding, orientation, metadata, safe writing.
 //!
 //! [`decode`] looks at the content, never at the name, and either gives the whole picture or an
 //! error: a truncated or damaged file never becomes a half-grey picture. [`encode`] builds a new
@@ -6,7 +6,8 @@
 //! else of the old file but its colour description can be in it.
 //! [`inspect()`] lists what a file is made of. [`files`] reads and writes without surprises.
 //!
-//! This crate is not for video, for finding faces or for changing pixels.
+//! [`video`] does the same for videos, with FFmpeg's programs. This crate is not for finding faces or for changing
+//! pixels.
 //!
 //! # Memory
 //! A decoded copy is `width * height * 3` bytes here. Beside the file itself, decoding holds at its
@@ -35,6 +36,7 @@ mod orientation;
 mod photo;
 mod png;
 mod tiff;
+pub mod video;
 mod webp;
 
 pub use album::{Album, Delay, Motion};

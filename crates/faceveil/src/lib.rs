@@ -19,6 +19,7 @@ mod level;
 mod noise;
 #[cfg(feature = "image")]
 mod picture;
+pub mod video;
 
 pub use detection::{Detection, UserModel};
 pub use faceveil_core as core;

@@ -4,7 +4,7 @@ use faceveil_core::raster::{Raster, Samples};
 use faceveil_core::redact::{Noise, NoiseError, SeededNoise};
 
 /// The operating system's randomness: nobody can draw it again and subtract it.
-struct SystemNoise;
+pub(crate) struct SystemNoise;
 
 impl Noise for SystemNoise {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoiseError> {

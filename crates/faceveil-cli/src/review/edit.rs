@@ -95,6 +95,8 @@ fn plan(batch: &Batch, id: usize, output: &Path) -> anyhow::Result<BlurPlan> {
     let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let on = Some(true);
     let args = BlurArgs {
+        start: None,
+        end: None,
         inputs: vec![batch.original(id)?],
         from: vec![batch.sidecar(id)?.to_owned()],
         // A folder, so that the output keeps its name and the format that the sidecar says.

@@ -195,7 +195,7 @@ fn completions_manual_and_models() {
     let page = b.run(["man"]).exits(0).text();
     assert!(page.starts_with(".ie") && page.contains("partly done"), "{page}");
     b.run(["man", "--dir", "man"]).exits(0);
-    let want = ["faceveil-blur.1", "faceveil-completions.1", "faceveil-detect.1", "faceveil-man.1"];
+    let want = ["faceveil-blur.1", "faceveil-completions.1", "faceveil-detect.1", "faceveil-live.1"];
     assert_eq!(b.names("man")[..4], want);
     let blur = String::from_utf8(b.read("man/faceveil-blur.1")).unwrap();
     assert!(blur.contains("on\\-no\\-face"), "{blur}");

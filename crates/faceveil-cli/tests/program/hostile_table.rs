@@ -164,16 +164,23 @@ fn contents() -> Vec<Case> {
             ..BAD
         },
         Case {
-            what: "a folder with a video, a text and a good photo: the text is left out, the video is an error",
+            what: "a folder with a text, a good photo and one that is not read: the text is left out, the other is an error",
             command: "faceveil blur in -o out",
             code: 2,
-            says: "in/v.mp4: this looks like an MP4 or QuickTime video; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
+            says: "in/v.psd: this looks like a Photoshop document; only JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF can be read",
             leaves: &["good.jpg"],
             make: |b| {
                 beside(b);
-                b.put("in/v.mp4", b"\0\0\0\x18ftypisom\0\0\0\0");
+                b.put("in/v.psd", b"8BPS\0\x01\0\0\0\0\0\0");
                 b.put("in/notes.txt", b"text");
             },
+            ..BAD
+        },
+        Case {
+            what: "a video whose output is to be a photo",
+            command: "faceveil blur in/v.mp4 -o out/v.jpg",
+            says: "in/v.mp4: this is a video: let the output end in .mp4, .m4v, .mov, .mkv, .webm or .ts",
+            make: |b| drop(b.put("in/v.mp4", b"\0\0\0\x18ftypisom\0\0\0\0")),
             ..BAD
         },
     ]

@@ -10,7 +10,7 @@ use faceveil_cli::choices::{Choices, config_file};
 use crate::sandbox::{Sandbox, jpeg, run};
 
 /// For each choice three values that are not its default: as flag, in the environment, in the file.
-const TABLE: [(&str, &str, &str, &str); 28] = [
+const TABLE: [(&str, &str, &str, &str); 37] = [
     ("level", "fast", "thorough", "\"balanced\""),
     ("detector", "yunet", "yunet-s", "\"ultraface\""),
     ("model", "a.onnx", "b.onnx", "\"/c.onnx\""),
@@ -34,6 +34,15 @@ const TABLE: [(&str, &str, &str, &str); 28] = [
     ("on-no-face", "copy", "fail", "\"warn\""),
     ("keep-metadata", "safe", "none", "\"safe\""),
     ("max-pixels", "10", "20", "30"),
+    ("codec", "h264", "h265", "\"vp9\""),
+    ("crf", "20", "21", "22"),
+    ("preset", "fast", "slow", "\"8\""),
+    ("audio", "copy", "drop", "\"copy\""),
+    ("lead", "1", "2", "3"),
+    ("hold", "1", "2", "3"),
+    ("detect-every", "1", "2", "3"),
+    ("damaged", "keep", "refuse", "\"keep\""),
+    ("codec-timeout", "1", "2", "3"),
     ("sidecar", "true", "false", "true"),
     ("overwrite", "true", "false", "true"),
     ("jobs", "1", "2", "3"),

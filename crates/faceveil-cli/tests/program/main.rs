@@ -3,6 +3,7 @@
 mod behaviour;
 #[cfg(unix)]
 mod browser;
+mod clips;
 mod detection;
 mod frames;
 #[cfg(target_os = "linux")]
@@ -13,6 +14,8 @@ mod hostile_sidecars;
 mod hostile_table;
 mod journal;
 mod layers;
+#[cfg(unix)]
+mod live;
 mod places;
 mod preview;
 mod rerender;
@@ -22,4 +25,8 @@ mod review_page;
 mod sandbox;
 mod sidecar;
 mod verify;
+#[cfg(unix)]
+mod video;
+#[cfg(unix)]
+mod video_hostile;
 mod zones;

@@ -1,0 +1,141 @@
+//! The end of a frame's way: its faces hidden, then encoded.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, Sender};
+
+use anyhow::{Context, anyhow};
+use faceveil::core::policy::Policy;
+use faceveil::core::raster::Samples;
+use faceveil::core::redact::{Noise, Plane, Region, YuvFrame, YuvLayout, YuvPlanes};
+use faceveil::core::track::{TrackId, TrackedFrame, Veils};
+use faceveil::{Style, Zones};
+use faceveil_media::video::{Encoder, Frame};
+
+/// What is hidden, and how.
+pub(super) struct Hider<'a> {
+    pub policy: Policy,
+    pub layout: YuvLayout,
+    pub chroma: bool,
+    pub zones: &'a Zones,
+    pub feather: f32,
+    pub veils: Veils,
+    pub noise: Box<dyn Noise + Send>,
+    pub counts: Counts,
+}
+
+/// What became of the frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames.
+    pub frames: u64,
+    /// Frames in which a face is hidden.
+    pub with_faces: u64,
+    /// Tracks of which a part is hidden.
+    pub hidden: HashSet<u64>,
+    /// Tracks of which a part is left visible in a keep zone.
+    pub visible: HashSet<u64>,
+}
+
+/// Names of the zones' veils start here; no video has so many tracks.
+const ZONES: u64 = 1 << 63;
+
+impl<'a> Hider<'a> {
+    pub(super) fn new(
+        policy: Policy,
+        layout: YuvLayout,
+        chroma: bool,
+        (zones, feather): (&'a Zones, f32),
+        style: Style,
+        noise: Box<dyn Noise + Send>,
+    ) -> Self {
+        Self {
+            policy,
+            layout,
+            chroma,
+            zones,
+            feather,
+            veils: Veils::new(style),
+            noise,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Hides and encodes all frames that come; without an encoder they are only counted.
+    ///
+    /// # Errors
+    /// A frame could not be hidden, or the encoder took it no more.
+    pub(super) fn run(
+        &mut self,
+        frames: &Receiver<(Frame, TrackedFrame)>,
+        mut encoder: Option<&mut Encoder>,
+        used: &Sender<Frame>,
+    ) -> anyhow::Result<()> {
+        for (mut frame, tracked) in frames {
+            let regions = self.regions(&tracked);
+            self.counts.frames += 1;
+            self.counts.with_faces += u64::from(regions.iter().any(|(track, _)| track.0 < ZONES));
+            if let Some(encoder) = &mut encoder {
+                self.hide(&mut frame, &tracked, &regions)?;
+                encoder.write(&mut frame)?;
+            }
+            // Nobody needs it where decoding is over.
+            let _ = used.send(frame);
+        }
+        Ok(())
+    }
+
+    /// What is hidden in a frame: a region a face unless a zone keeps it, and the zones that are always hidden.
+    fn regions(&mut self, tracked: &TrackedFrame) -> Vec<(TrackId, Region)> {
+        let (width, height) = (self.layout.width, self.layout.height);
+        let mut regions = Vec::new();
+        for face in &tracked.faces {
+            let region = self.policy.region(&face.face);
+            if self.zones.keeps(&region, width, height).is_some() {
+                self.counts.visible.insert(face.track.0);
+            } else {
+                self.counts.hidden.insert(face.track.0);
+                regions.push((face.track, region));
+            }
+        }
+        let zones = self.zones.regions(self.feather).into_iter().zip(ZONES..);
+        regions.extend(zones.map(|(region, id)| (TrackId(id), region)));
+        regions
+    }
+
+    fn hide(
+        &mut self,
+        frame: &mut Frame,
+        tracked: &TrackedFrame,
+        regions: &[(TrackId, Region)],
+    ) -> anyhow::Result<()> {
+        if tracked.cut {
+            (0..self.zones.hide.len() as u64).for_each(|n| self.veils.forget(TrackId(ZONES + n)));
+        }
+        let mut yuv = view(&mut frame.samples, &self.layout, self.chroma)?;
+        let hidden = self.veils.hide_yuv(&mut yuv, regions, &mut *self.noise);
+        hidden.with_context(|| format!("frame {}", tracked.index))?;
+        self.veils.next_frame();
+        Ok(())
+    }
+}
+
+/// A frame's planes, to be changed.
+pub(super) fn view<'f>(
+    samples: &'f mut Samples,
+    layout: &YuvLayout,
+    chroma: bool,
+) -> anyhow::Result<YuvFrame<'f>> {
+    let frame = match (samples, chroma) {
+        (Samples::U8(samples), true) => YuvFrame::packed_u8(*layout, samples),
+        (Samples::U16(samples), true) => YuvFrame::packed_u16(*layout, samples),
+        (Samples::U8(samples), false) => {
+            let stride = layout.width as usize;
+            YuvFrame::new(*layout, YuvPlanes::U8(Plane { samples, stride }, None))
+        }
+        (Samples::U16(samples), false) => {
+            let stride = layout.width as usize;
+            YuvFrame::new(*layout, YuvPlanes::U16(Plane { samples, stride }, None))
+        }
+    };
+    frame.map_err(|e| anyhow!(e))
+}

@@ -1,0 +1,141 @@
+//! Live sources and outputs: pipes, and a network address that comes back.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use crate::clips::{face, ffmpeg_or_skip, make, plain};
+use crate::sandbox::{PROGRAM, Sandbox};
+
+/// A frame's line and bytes in a stream of 320×240.
+const FRAME: usize = 6 + 320 * 240 * 3 / 2;
+
+fn differs(was: &[u8], is: &[u8], (x, y): (usize, usize)) -> i32 {
+    let at = |bytes: &[u8], n: usize| i32::from(bytes[6 + (y + n / 20) * 320 + x + n % 20]);
+    (0..400).map(|n| (at(was, n) - at(is, n)).abs()).sum::<i32>() / 400
+}
+
+#[test]
+fn y4m_goes_through_a_pipe_with_faces_hidden_in_every_frame() {
+    if !ffmpeg_or_skip("making a stream for live") {
+        return;
+    }
+    let b = Sandbox::new();
+    face(&b);
+    make(&b, "-i in/face.mp4 -t 0.8 -an -pix_fmt yuv420p -f yuv4mpegpipe in.y4m");
+    let input = b.read("in.y4m");
+    let line = |bytes: &[u8]| bytes.iter().position(|&c| c == b'\n').unwrap() + 1;
+    for latency in ["0", "5"] {
+        let ran = b.pipe(&["live", "-", "-o", "-", "--latency", latency], &input).exits(0);
+        let ran = ran.says(&format!("latency: {latency} frames")).says("20 frames written, 0 dropped");
+        let (was, is) = (&input[line(&input)..], &ran.stdout[line(&ran.stdout)..]);
+        assert_eq!((was.len(), is.len()), (20 * FRAME, 20 * FRAME), "latency {latency}");
+        for (n, (was, is)) in was.chunks(FRAME).zip(is.chunks(FRAME)).enumerate() {
+            let seconds = n as f32 / 25.0;
+            let middle = (154.0 - 40.0 * seconds, 90.0 - 10.0 * seconds);
+            assert!(
+                differs(was, is, (middle.0 as usize, middle.1 as usize)) > 8,
+                "frame {n}, latency {latency}"
+            );
+            assert_eq!(differs(was, is, (5, 210)), 0, "frame {n}");
+        }
+    }
+    b.pipe(&["live", "-"], &input[..input.len() - 5]).exits(1).says("the stream ends inside frame 19");
+    b.pipe(&["live", "-"], b"").exits(1).says("empty");
+    b.pipe(&["live", "-", "--input-format", "rgb"], b"").exits(3).says("--size");
+    b.run(["live", "in/face.mp4"]).exits(3).says("is no live source");
+    b.run(["live", "-", "-o", "x.mp4"]).exits(3).says("is no live output");
+}
+
+#[test]
+fn a_lost_face_can_hide_the_whole_frame() {
+    if !ffmpeg_or_skip("making a stream for live") {
+        return;
+    }
+    let b = Sandbox::new();
+    face(&b);
+    // The face goes under a grey cloth after half a second.
+    make(
+        &b,
+        "-i in/face.mp4 -t 1 -an -vf drawbox=x=60:y=20:w=190:h=160:t=fill:color=gray:enable='gte(t,0.5)' \
+         -pix_fmt yuv420p -f yuv4mpegpipe in.y4m",
+    );
+    let input = b.read("in.y4m");
+    let start = input.iter().position(|&c| c == b'\n').unwrap() + 1;
+    let out = b.pipe(&["live", "-", "--on-lost", "fullframe", "--hold", "3"], &input).exits(0).stdout;
+    let first = out.iter().position(|&c| c == b'\n').unwrap() + 1;
+    let corner = |n: usize| {
+        let at = |bytes: &[u8], start: usize| bytes[start + n * FRAME..start + (n + 1) * FRAME].to_vec();
+        differs(&at(&input, start), &at(&out, first), (5, 210))
+    };
+    let hidden: Vec<usize> = (0..25).filter(|&n| corner(n) > 3).collect();
+    assert_eq!(hidden.len(), 3, "{hidden:?}");
+    assert!(hidden[0] >= 12, "{hidden:?}");
+}
+
+#[test]
+fn pictures_and_raw_frames_go_through_pipes() {
+    if !ffmpeg_or_skip("MJPEG and RGB pipes") {
+        return;
+    }
+    let b = Sandbox::new();
+    plain(&b);
+    make(&b, "-i in/plain.mp4 -an -c:v mjpeg -q:v 3 -f mjpeg in.mjpeg");
+    make(&b, "-i in/plain.mp4 -an -pix_fmt rgb24 -f rawvideo in.rgb");
+    let rgb = [
+        "live",
+        "-",
+        "--input-format",
+        "rgb",
+        "--size",
+        "320x240",
+        "--rate",
+        "25",
+        "--output-format",
+        "mjpeg",
+    ];
+    let ran = b.pipe(&rgb, &b.read("in.rgb")).exits(0).says("25 frames written");
+    let starts = ran.stdout.windows(3).filter(|w| w == b"\xff\xd8\xff").count();
+    assert_eq!(starts, 25);
+    let mjpeg = ["live", "-", "--input-format", "mjpeg", "--rate", "25", "--output-format", "rgb"];
+    let ran = b.pipe(&mjpeg, &b.read("in.mjpeg")).exits(0);
+    assert_eq!(ran.stdout.len(), 25 * 320 * 240 * 3);
+}
+
+#[test]
+fn an_address_that_goes_away_is_opened_again() {
+    if !ffmpeg_or_skip("network sources") {
+        return;
+    }
+    let b = Sandbox::new();
+    plain(&b);
+    make(&b, "-i in/plain.mp4 -an -c copy -f mpegts in/stream.ts");
+    let stream = b.read("in/stream.ts");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let mut command = b.command(PROGRAM);
+    command.args(["live", &address, "--reconnect", "3"]);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut socket, _) = listener.accept().unwrap();
+            // The reader may go first.
+            let _ = socket.write_all(&stream);
+        }
+    });
+    let mut out = Vec::new();
+    let mut errors = child.stderr.take().unwrap();
+    let words = std::thread::spawn(move || {
+        let mut words = String::new();
+        errors.read_to_string(&mut words).map(|_| words)
+    });
+    child.stdout.take().unwrap().read_to_end(&mut out).unwrap();
+    let status = child.wait().unwrap();
+    server.join().unwrap();
+    let words = words.join().unwrap().unwrap();
+    assert!(status.success(), "{words}");
+    assert!(words.contains("source opened 2 times") && words.contains("opening it again"), "{words}");
+    let frames = out.windows(6).filter(|w| w == b"FRAME\n").count();
+    assert!((2..=50).contains(&frames), "{frames} frames: {words}");
+}
