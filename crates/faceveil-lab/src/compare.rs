@@ -10,6 +10,7 @@ pub mod judge;
 pub mod look;
 pub mod maker;
 pub mod page;
+pub mod paint;
 pub mod reid;
 pub mod result;
 pub mod slices;

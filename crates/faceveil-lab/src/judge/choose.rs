@@ -106,10 +106,9 @@ impl Tried {
 /// The masks of a set's pictures that were kept to choose on.
 fn look(gate: &Gate, shared: &Path, set: Set) -> Result<Vec<Looked>> {
     let mut looked = Vec::new();
-    for item in
-        dataset::load_names(shared, set, &lab::training(set))?
-            .into_iter()
-            .filter(|i| sources::is_valid(set, &i.name))
+    for item in dataset::load_names(shared, set, &lab::training(set))?
+        .into_iter()
+        .filter(|i| sources::is_valid(set, &i.name))
     {
         let place = || item.image_path.display().to_string();
         let bytes = fs::read(&item.image_path).with_context(place)?;

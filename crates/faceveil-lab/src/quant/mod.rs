@@ -35,7 +35,12 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     let inputs = calibration_pictures(&args.shared, network.graph.input_shape(), args.pictures)?;
     eprintln!("{} pictures to calibrate on", inputs.len());
     let kept = Kept::load(&args.shared)?;
-    println!("{} + {} + {} pictures to compare on", kept.sets[0].len(), kept.sets[1].len(), kept.sets[2].len());
+    println!(
+        "{} + {} + {} pictures to compare on",
+        kept.sets[0].len(),
+        kept.sets[1].len(),
+        kept.sets[2].len()
+    );
     println!("{HEAD}");
     let gate = Gate::from_weights(network.weights.clone())?;
     let float = kept.judge(&gate)?;
@@ -136,7 +141,9 @@ fn calibration_pictures(shared: &Path, shape: Shape, count: usize) -> Result<Vec
             let view = Gate::shrunk(&raster, shape).with_context(place)?;
             let mut input = vec![0.0; shape.len()];
             let row = 3 * view.view().width() as usize;
-            for (from, to) in view.view().pixels().chunks_exact(row).zip(input.chunks_exact_mut(3 * shape.width)) {
+            for (from, to) in
+                view.view().pixels().chunks_exact(row).zip(input.chunks_exact_mut(3 * shape.width))
+            {
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to = f32::from(from) / 255.0);
             }
             inputs.push(input);
@@ -170,9 +177,8 @@ impl Kept {
         let point = gate.point();
         let mut looked = Vec::new();
         for set in &self.sets {
-            let look = |(raster, faces): &(_, Vec<_>)| {
-                Ok(Looked { mask: gate.mask(raster)?, faces: faces.clone() })
-            };
+            let look =
+                |(raster, faces): &(_, Vec<_>)| Ok(Looked { mask: gate.mask(raster)?, faces: faces.clone() });
             looked.push(set.iter().map(look).collect::<Result<Vec<_>>>()?);
         }
         let coverage = [0, 1, 2].map(|set| Coverage::of(&looked[set], &point));
@@ -197,7 +203,8 @@ impl Judged {
         let [f, m, n] = &self.coverage;
         let other = 100.0 * f.other / f.pictures.max(1) as f64;
         let hit = 100.0 * n.hit as f64 / n.pictures.max(1) as f64;
-        let (all, middle, large) = (Coverage::percent(f.all), Coverage::percent(f.middle), Coverage::percent(f.large));
+        let (all, middle, large) =
+            (Coverage::percent(f.all), Coverage::percent(f.middle), Coverage::percent(f.large));
         format!(
             "{name:<21} | {:5.2} {:5.2} {:5.2} {:5.2} {other:5.2} | {:5.2} {:5.2} | {hit:5.2} | {:.3}",
             all.0,

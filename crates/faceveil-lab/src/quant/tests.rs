@@ -16,9 +16,11 @@ const COUNT: usize = 24;
 fn the_gate_gives_the_bits_of_the_reference_kernels_on_pictures() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared = here.join("../../../shared");
-    let python = env::var_os("FACEVEIL_PYTHON").map_or_else(|| here.join("../../.venv/bin/python"), PathBuf::from);
+    let python =
+        env::var_os("FACEVEIL_PYTHON").map_or_else(|| here.join("../../.venv/bin/python"), PathBuf::from);
     let mut probe = Command::new(&python);
-    let works = probe.args(["-c", "import ai_edge_litert.interpreter"]).output().is_ok_and(|o| o.status.success());
+    let works =
+        probe.args(["-c", "import ai_edge_litert.interpreter"]).output().is_ok_and(|o| o.status.success());
     if !shared.join("faces").is_dir() || !works {
         eprintln!("SKIPPED: no pictures in {}, or no LiteRT in {}", shared.display(), python.display());
         return;

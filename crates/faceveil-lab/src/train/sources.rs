@@ -51,7 +51,7 @@ struct DetectedFace {
 /// If a picture or an annotation is missing or damaged, or nothing is left to train on.
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for (set, share) in 
+    for (set, share) in
         [(Set::Fddb, 0.35), (Set::MasksVoc, 0.19), (Set::Negatives, 0.23), (Set::YoutubeKeypoints, 0.10)]
     {
         let mut items = dataset::load_names(shared, set, &lab::training(set))?;
