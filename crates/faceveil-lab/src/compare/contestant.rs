@@ -14,7 +14,7 @@ use super::paint::PaintingNet;
 /// What a contestant does with the faces it finds.
 const STYLES: [&str; 4] = ["veil", "pixelate", "blur", "solid"];
 /// Goes up when the same contestant would write other pictures than before.
-const OUTPUTS: u32 = 1;
+const OUTPUTS: u32 = 2;
 
 /// A side of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use faceveil::{Anonymizer, Detection, EngineChoice, Face, Level, Region, Settings, Style};
 use faceveil_core::policy::{Outline, Policy};
 use faceveil_core::raster::Raster;
-use faceveil_data::truth::TruthFace;
+use faceveil_data::truth::{Fit, TruthFace};
+use faceveil_eval::Original;
 use faceveil_infer::gate::{Gate, region};
 use faceveil_media::{EncodeOptions, Format, Photo, Source};
 
@@ -120,24 +121,20 @@ impl Maker {
     }
 }
 
-/// In the middle of a black square, as the thesis does it.
+/// In the middle of a black square, as the thesis does it, and shrunk as the judge shrinks the original.
 ///
 /// # Errors
-/// If the resizer refuses.
+/// If a side of the picture is none.
 pub fn framed(raster: &Raster, side: u32) -> Result<Picture> {
-    let picture = Picture::from_raster(raster.clone());
-    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
-    let scale = f64::from(side) / width.max(height);
-    let of = |len: f64| ((len * scale).round_ties_even() as u32).max(1);
-    let small = picture.resized(of(width), of(height))?;
-    let (left, top) = ((side - small.width()) / 2, (side - small.height()) / 2);
-    let mut framed = Picture::flat(side, side, [0; 3]);
-    for y in 0..small.height() {
-        for x in 0..small.width() {
-            framed.pixels_mut()[((top + y) * side + left + x) as usize] = small.at(x, y);
-        }
-    }
-    Ok(framed)
+    let picture = faceveil_eval::Picture::from(raster.clone());
+    let (width, height) = (picture.width() as f64, picture.height() as f64);
+    let scale = (f64::from(side) / width).min(f64::from(side) / height);
+    let of = |len: f64| (len * scale).round_ties_even().max(1.0);
+    let middle = |len: f64| ((f64::from(side) - of(len)) / 2.0) as u32;
+    let fit = Fit { sx: of(width) / width, sy: of(height) / height, ox: middle(width), oy: middle(height) };
+    let framed = Original::new(picture, Vec::new()).fitted(&fit, (side as usize, side as usize));
+    let (width, height) = (framed.width() as u32, framed.height() as u32);
+    Picture::new(width, height, framed.pixels().to_vec()).context("as many samples as pixels need")
 }
 
 fn png(picture: &Picture) -> Result<Vec<u8>> {
@@ -147,7 +144,6 @@ fn png(picture: &Picture) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faceveil_eval::Original;
 
     fn maker(text: &str) -> Maker {
         let contestant = Contestant::load(Spec::parse(text).unwrap().remove(0)).unwrap();
