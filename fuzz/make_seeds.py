@@ -3,6 +3,7 @@
 They are committed; this only documents how they came about.  python make_seeds.py
 """
 import io
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -325,6 +326,20 @@ Y4MS = {
 }
 
 
+VIDEO_SIDECAR = {
+    "faceveil_video_sidecar": 1, "faceveil": "0.1.0",
+    "source": {"path": "in/a.mp4", "bytes": 9, "sha256": "a" * 64},
+    "result": {"format": "MP4", "bytes": 8, "sha256": "b" * 64},
+    "size": [320, 240], "frames": 50, "models": [],
+    "settings": {"level": "balanced", "style": "veil", "shape": "ellipse", "margin": 1.25, "feather": 0.03,
+                 "keep_metadata": "none"},
+    "encoding": {"mute": False}, "zones": {"hide": [[0, 0, 5, 5]], "keep": []}, "cuts": [7], "counts": {"tracks": 1},
+    "tracks": [{"id": "t1", "hidden": True, "score": 0.75, "best": 4, "best_time": 0.16, "spans": [
+        [{"frame": 2, "box": [1, 1, 21, 30], "also": [[1, 2, 22, 30.25]]}, {"frame": 9, "box": [4.5, 1, 24, 30]}],
+        [{"frame": 20, "box": [-8.25, 1, 11, 30]}]]}],
+}
+
+
 def write(target, files):
     folder = HERE / "corpus-seed" / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -344,4 +359,5 @@ if __name__ == "__main__":
     write("annotations", ANNOTATIONS.items())
     write("nut", nut())
     write("probe", PROBES.items())
+    write("video_sidecar", [("track", json.dumps(VIDEO_SIDECAR))])
     write("y4m", Y4MS.items())

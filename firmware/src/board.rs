@@ -56,10 +56,11 @@ static VECTORS: [Vector; 16] = [
 ];
 
 unsafe extern "C" fn fault() {
-    // Configurable and hard fault status, and the program counter that was pushed last, roughly.
-    // SAFETY: fixed registers of every Cortex-M.
-    let (cfsr, hfsr) = unsafe { ((0xe000_ed28 as *const u32).read_volatile(), (0xe000_ed2c as *const u32).read_volatile()) };
-    host::print(format_args!("fault: {cfsr:#x} {hfsr:#x}\n"));
+    // SAFETY: the fault status registers of every Cortex-M.
+    let [configurable, hard] =
+        unsafe { [(0xe000_ed28 as *const u32).read_volatile(), (0xe000_ed2c as *const u32).read_volatile()] };
+    host::number("fault: CFSR", configurable.into());
+    host::number("fault: HFSR", hard.into());
     host::exit(101);
 }
 
@@ -85,7 +86,6 @@ pub unsafe extern "C" fn reset() {
         let access = 0xe000_ed88 as *mut u32;
         access.write_volatile(access.read_volatile() | 0xf << 20);
         core::arch::asm!("dsb", "isb");
-        // Loops of Armv8.1-M without this run too, only slower; QEMU does not mind.
         let here: u32;
         core::arch::asm!("mov {}, sp", out(reg) here);
         let mut word = addr_of_mut!(__stack_low);
@@ -127,6 +127,9 @@ pub fn repaint_stack() {
 #[cfg(target_arch = "arm")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    host::print(format_args!("{info}\n"));
+    host::say("panic");
+    if let Some(place) = info.location() {
+        host::number(place.file(), place.line().into());
+    }
     host::exit(101)
 }

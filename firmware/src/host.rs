@@ -59,6 +59,27 @@ pub fn print(text: fmt::Arguments<'_>) {
     line.flush();
 }
 
+/// Prints a name and a number. Without `core::fmt`, whose code is no part of what a device would run.
+pub fn number(name: &str, value: u64) {
+    let mut line = Line { bytes: [0; 128], len: 0 };
+    let (mut digits, mut at, mut rest) = ([0; 20], 20, value);
+    while at == 20 || rest > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let digits = core::str::from_utf8(&digits[at..]).unwrap_or_default();
+    let _ = [name, " ", digits, "\n"].map(|text| line.write_str(text));
+    line.flush();
+}
+
+/// Prints a line.
+pub fn say(text: &str) {
+    let mut line = Line { bytes: [0; 128], len: 0 };
+    let _ = [text, "\n"].map(|text| line.write_str(text));
+    line.flush();
+}
+
 /// Ends the emulator with this code.
 pub fn exit(code: i32) -> ! {
     // ADP_Stopped_ApplicationExit.
@@ -75,7 +96,8 @@ pub fn argument(index: usize, buffer: &mut [u8; 512]) -> Option<&str> {
         return None;
     }
     let end = buffer.iter().position(|&b| b == 0)?;
-    core::str::from_utf8(&buffer[..end]).ok()?.split(' ').nth(index)
+    let words = core::str::from_utf8(&buffer[..end]).ok()?.as_bytes().split(|&b| b == b' ');
+    words.skip(index).map(core::str::from_utf8).next()?.ok()
 }
 
 /// Fills `bytes` from the start of the host's file; `None` unless it has as many.

@@ -4,5 +4,6 @@
 
 pub mod board;
 pub mod count;
+pub mod example;
 pub mod host;
 pub mod random;

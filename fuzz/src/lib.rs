@@ -23,7 +23,7 @@ pub use network::{model, onnx};
 pub use photo::{decode, inspect};
 pub use program::{config, journal, request, sidecar};
 pub use strip::{strip, stripped};
-pub use video::{nut, probe, y4m};
+pub use video::{nut, probe, video_sidecar, y4m};
 
 /// A fuzz target.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
@@ -56,6 +56,7 @@ pub const TARGETS: [Target; 19] = [
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
     Target { name: "tflite", seeds: "tflite", run: tflite },
+    Target { name: "video_sidecar", seeds: "video_sidecar", run: video_sidecar },
     Target { name: "y4m", seeds: "y4m", run: y4m },
 ];
 

@@ -32,6 +32,7 @@ pub fn config(bytes: &[u8]) {
     assert_eq!(Choices::from_file(&file).ok().as_ref().map(words), Some(words(&choices)));
     let args = BlurArgs {
         start: None,
+        thumbnails: false,
         end: None,
         inputs: vec![folder.path().join("in.jpg")],
         output: folder.path().join("out.jpg"),

@@ -1,5 +1,7 @@
 //! What other programs say of videos, and the raw frames they hand over.
 
+use faceveil_cli::video::keys;
+use faceveil_cli::video::record::VideoRecord;
 use faceveil_media::video::nut::{NutReader, NutWriter};
 use faceveil_media::video::y4m::{Y4mHeader, Y4mReader};
 use faceveil_media::video::{TimeBase, parse_probe};
@@ -54,4 +56,20 @@ pub fn probe(bytes: &[u8]) {
     assert!(words.iter().flatten().all(|w| !w.starts_with('-') && !w.contains([' ', ':', '='])));
     let numbers = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b"GBRWPL(),".contains(&b));
     assert!([colours.mastering, colours.light].iter().flatten().all(|text| numbers(text)));
+}
+
+/// Any bytes are a video's sidecar or an error; what was read is written and read as the same, and its tracks have faces
+/// in all frames of their spans.
+pub fn video_sidecar(bytes: &[u8]) {
+    let Ok(record) = VideoRecord::parse(bytes) else { return };
+    let json = record.to_json().expect("what was read can be written");
+    assert_eq!(VideoRecord::parse(&json).expect("what was written can be read"), record);
+    for track in &record.tracks {
+        for span in track.keys() {
+            let (Some(first), Some(last)) = (span.first(), span.last()) else { panic!("{span:?}") };
+            for frame in (first.frame..=last.frame).take(MOST_FRAMES) {
+                assert!(keys::at(&span, frame).is_some(), "frame {frame} of {span:?}");
+            }
+        }
+    }
 }

@@ -105,7 +105,7 @@ macro_rules! targets {
 
 targets!(
     album annotations config decode gate heif inspect int8 journal keep model nut onnx probe request sidecar strip
-    tflite y4m
+    tflite video_sidecar y4m
 );
 
 /// A target that nothing reaches tests nothing: each picture must be encoded and searched, with the secret in

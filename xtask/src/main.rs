@@ -7,6 +7,7 @@ mod cross;
 mod deny;
 mod ffmpeg;
 mod film;
+mod firmware;
 mod large;
 mod page;
 mod proof;
@@ -44,6 +45,12 @@ enum Chore {
     Deny,
     /// Test the kernels for 64-bit ARM in an emulator.
     Cross {
+        /// Only name the Debian packages that this needs and that are not there.
+        #[arg(long)]
+        missing: bool,
+    },
+    /// Test the firmware for Cortex-M4, M7 and M55 in an emulator, against this machine.
+    Firmware {
         /// Only name the Debian packages that this needs and that are not there.
         #[arg(long)]
         missing: bool,
@@ -90,6 +97,11 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Chore::Cross { missing: false } => cross::run(root),
+        Chore::Firmware { missing: true } => {
+            println!("{}", firmware::missing().join(" "));
+            Ok(())
+        }
+        Chore::Firmware { missing: false } => firmware::run(root),
         Chore::Tune { turn, dump, float } => {
             let precision = if float { Precision::Float } else { Precision::Int8 };
             tune::run(&shared, turn, precision, dump.as_deref())

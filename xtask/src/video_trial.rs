@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use faceveil::Level;
+use faceveil::{Level, Settings};
 use faceveil_core::fusion::sigmoid;
 use faceveil_core::track::TrackSettings;
 use faceveil_data::split::Part;
@@ -18,6 +18,8 @@ use crate::film::{self, Setup};
 
 /// How much weaker than a face of its own a detection may be to continue a track, in log-odds.
 const WEAKER: f32 = 1.0;
+/// How much stronger than one in a photo a face must be to be a track alone, in log-odds.
+const CERTAIN: f32 = 0.65;
 /// Weakest faces at a glance that are kept.
 const DIM: f32 = 0.1;
 
@@ -42,6 +44,9 @@ pub struct VideoTrial {
     /// Least odds of a face that starts a track.
     #[arg(long, allow_hyphen_values = true)]
     strong: Option<f32>,
+    /// Least odds of a face that is a track alone.
+    #[arg(long, allow_hyphen_values = true)]
+    certain: Option<f32>,
     /// Least odds of a face that continues one (at most 2 below the level's own).
     #[arg(long, allow_hyphen_values = true)]
     weak: Option<f32>,
@@ -52,10 +57,10 @@ pub struct VideoTrial {
     #[arg(long)]
     smooth: Option<u32>,
     /// Frames from one search to the next.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 5)]
     every: u32,
     /// Score of an unknown face at a glance that asks for a search; above 1 for no glances.
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = 0.25)]
     sure: f32,
     /// Score of a face at a glance that continues a track.
     #[arg(long, default_value_t = 2.0)]
@@ -79,6 +84,7 @@ impl VideoTrial {
         let photo = self.level.search();
         let odds = |odds: Option<f32>, or: f32| sigmoid(odds.unwrap_or(or));
         let mut tracks = TrackSettings::offline(odds(self.strong, photo.least));
+        tracks.certain = odds(self.certain, self.strong.unwrap_or(photo.least) + CERTAIN);
         tracks.lead = self.lead.unwrap_or(tracks.lead);
         tracks.hold = self.hold.unwrap_or(tracks.hold);
         tracks.gap = self.gap.unwrap_or(tracks.gap);
@@ -92,7 +98,9 @@ impl VideoTrial {
                 ..photo
             },
             tracks,
-            margin: self.margin.unwrap_or(self.level.margin()),
+            margin: self
+                .margin
+                .unwrap_or(Settings { level: self.level, ..Settings::default() }.video_margin()),
             every: self.every.max(1),
             sure: self.sure,
             hint: self.hint,

@@ -49,7 +49,7 @@ pub enum Verb {
     Blur(Box<BlurArgs>),
     /// Hide every face in what a camera, a network stream or a pipe shows, as it comes
     Live(Box<LiveArgs>),
-    /// Print the faces in photos as JSON lines, in pixels of the upright picture
+    /// Print the faces in photos and videos as JSON lines, in pixels of the upright picture
     Detect(DetectArgs),
     /// Look at results with other eyes: are the faces really hidden, and is no metadata left
     Verify(VerifyArgs),
@@ -110,6 +110,9 @@ pub struct BlurArgs {
     /// End a video's output here
     #[arg(long, value_name = "TIME", help_heading = "Videos")]
     pub end: Option<Moment>,
+    /// With --sidecar: put a small picture of each face of a video into its sidecar, which shows them then
+    #[arg(long, requires = "sidecar", help_heading = "Videos")]
+    pub thumbnails: bool,
     /// Find faces and say what would be done, but write nothing
     #[arg(long)]
     pub dry_run: bool,

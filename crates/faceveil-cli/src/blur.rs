@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use faceveil::Anonymizer;
 use faceveil_media::video::Container;
 use faceveil_media::{Album, EncodeOptions, Format, Photo, decode_album, encode_album, files};
+use indicatif::ProgressBar;
 
 use crate::batch;
 use crate::choices::OnNoFace;
@@ -25,9 +26,13 @@ use crate::report::Reporter;
 use crate::sidecar;
 use crate::source::{self, Admission, corners};
 use crate::task::{Original, Task};
-use crate::video::Videos;
+use crate::video::record::is_video_sidecar;
+use crate::video::{Order, VideoTask, Videos};
 use crate::walk::Kind;
 use crate::zones;
+
+/// Frames after which the progress of a video is shown anew.
+const PROGRESS_EVERY: u64 = 5;
 
 /// Carries out a plan.
 ///
@@ -39,9 +44,10 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
     let preview = preview.transpose().context("preview")?.map(Mutex::new);
     // Sidecars are rendered without looking for faces.
     let first = plan.from.is_none().then(|| Anonymizer::new(&plan.recipe.settings)).transpose()?;
-    let work = Work { plan, journal, preview, spare: Mutex::new(first), videos: Videos::default() };
     let jobs = Jobs::new(plan)?;
     let mut reporter = Reporter::new(plan.manner, plan.on_no_face);
+    let bar = reporter.bar();
+    let work = Work { plan, journal, preview, spare: Mutex::new(first), videos: Videos::default(), bar };
     if plan.timings {
         reporter = reporter.with_times();
     }
@@ -71,7 +77,7 @@ pub fn run(plan: &BlurPlan) -> anyhow::Result<ExitCode> {
 /// There is nothing to do, or the output folder cannot be used; what goes wrong with the file is in its report.
 pub fn one(plan: &BlurPlan) -> anyhow::Result<FileReport> {
     let spare = Mutex::new(None);
-    let work = Work { plan, journal: None, preview: None, spare, videos: Videos::default() };
+    let work = Work { plan, journal: None, preview: None, spare, videos: Videos::default(), bar: None };
     let job = Jobs::new(plan)?.next().context("there is nothing to do")?;
     Ok(work.report(&mut None, &job))
 }
@@ -89,6 +95,8 @@ struct Work<'p> {
     /// The anonymizer that checked the settings, for the first worker to come.
     spare: Mutex<Option<Anonymizer>>,
     videos: Videos,
+    /// Where progress inside a video is shown.
+    bar: Option<ProgressBar>,
 }
 
 impl Work<'_> {
@@ -115,7 +123,11 @@ impl Work<'_> {
             return Ok(Status::Skipped);
         }
         report.output = job.output.clone()?;
-        if self.plan.from.is_none() && source::is_video(&job.found)? {
+        let is_video = match self.plan.from {
+            None => source::is_video(&job.found)?,
+            Some(_) => is_video_sidecar(&job.found.input),
+        };
+        if is_video {
             return self.blur_video(job, report);
         }
         if matches!(self.plan.destination, Destination::Video(_)) {
@@ -125,7 +137,8 @@ impl Work<'_> {
         report.source = task.sidecar().map(|s| s.original.clone());
         let stamp = self.stamp(task.photo())?;
         if let Some(output) = &report.output
-            && let Some(faces) = self.check_output(&task, stamp.as_ref(), output)?
+            && let Some(faces) =
+                self.check_output(task.photo(), task.fingerprint(), stamp.as_ref(), output)?
         {
             report.faces = Some(faces);
             return Ok(Status::Resumed);
@@ -155,24 +168,39 @@ impl Work<'_> {
         let Some(output) = report.output.clone() else {
             bail!("a video cannot go to standard output as a file")
         };
-        if self.plan.sidecar {
-            bail!("a video gets no sidecar yet; leave --sidecar out for it");
-        }
-        let task = Task::new(self.plan, &job.found)?;
-        let stamp = self.stamp(task.photo())?;
-        if let Some(faces) = self.check_output(&task, stamp.as_ref(), &output)? {
+        let task = VideoTask::new(self.plan, &job.found)?;
+        report.source = task.replay.as_ref().map(|_| task.input.clone());
+        let place = || format!("the output {}", output.display());
+        let stamp = self.stamp(&task.input)?;
+        if let Some(faces) =
+            self.check_output(&task.input, &task.recipe.fingerprint, stamp.as_ref(), &output)?
+        {
             report.faces = Some(faces);
             return Ok(Status::Resumed);
         }
         if let (Destination::Folder(_), Some(folder), false) =
             (&self.plan.destination, output.parent(), self.plan.dry_run)
         {
-            std::fs::create_dir_all(folder).with_context(|| format!("the output {}", output.display()))?;
+            std::fs::create_dir_all(folder).with_context(place)?;
         }
         let start = Instant::now();
-        let settings = &self.plan.recipe.settings;
         let wanted = (!self.plan.dry_run).then_some(&*output);
-        let made = self.videos.anonymize(self.plan, settings, task.photo(), wanted, stamp.is_some())?;
+        let recorded = self.plan.sidecar && !self.plan.dry_run;
+        let made = self.videos.anonymize(&Order {
+            video: &self.plan.video,
+            hide_zones: &self.plan.hide_zones,
+            keep_zones: &self.plan.keep_zones,
+            thumbnails: self.plan.thumbnails,
+            observe: &|_, _| (),
+            recipe: &task.recipe,
+            input: &task.input,
+            output: wanted,
+            hashed: stamp.is_some() || recorded,
+            replay: task.replay.as_ref().map(|(record, _)| record),
+            recorded: recorded || task.replay.is_some(),
+            progress: &|frames, of| self.show_progress(&job.found.input, start, frames, of),
+        })?;
+        self.progress(String::new());
         report.ms.encode = Some(elapsed_ms(start));
         report.size = Some(made.size);
         report.format = Container::of(&output).ok().map(Container::name);
@@ -187,9 +215,13 @@ impl Work<'_> {
             bail!("no face found");
         }
         let Some(result) = made.result else { return Ok(Status::DryRun) };
+        let record = made.record.filter(|_| recorded).map(|record| task.complete(record, &output, &result));
+        // What cannot be recorded is not written either.
+        let record = record.transpose().context("sidecar")?;
         let entry = match (&self.journal, stamp) {
             (Some(journal), Some(stamp)) => {
-                let entry = journal.entry(task.photo(), &stamp, &output, task.fingerprint(), &[], seen);
+                let fingerprint = &task.recipe.fingerprint;
+                let entry = journal.entry(&task.input, &stamp, &output, fingerprint, &[], seen);
                 let (output_bytes, output_sha256) = (result.bytes, result.sha256.clone().unwrap_or_default());
                 let entry = Entry { output_bytes, output_sha256, ..entry.context("journal")? };
                 journal.add(&entry).context("journal")?;
@@ -197,14 +229,46 @@ impl Work<'_> {
             }
             _ => None,
         };
-        let place = || format!("the output {}", output.display());
         result.publish(&output, self.plan.overwrite).with_context(place)?;
+        if let Some(json) = record {
+            let sidecar = sidecar::path_of(&output);
+            let written = files::write_atomically(&sidecar, &json, self.plan.overwrite);
+            let place = || format!("it is written, but its sidecar {} cannot be", sidecar.display());
+            written.with_context(place)?;
+            report.sidecar = Some(sidecar);
+        }
         if let Some((journal, entry)) = entry {
             let done = journal.add(&Entry { durable: true, ..entry });
             done.context("it is written, but the journal cannot be")?;
         }
         let nothing = hidden == 0 && visible == 0 && self.plan.hide_zones.is_empty();
         Ok(if nothing { Status::NoFace } else { Status::Ok })
+    }
+
+    /// Shows how far a video is.
+    fn show_progress(&self, input: &Path, start: Instant, frames: u64, of: Option<u64>) {
+        if !frames.is_multiple_of(PROGRESS_EVERY) || self.bar.is_none() {
+            return;
+        }
+        let seconds = start.elapsed().as_secs_f64().max(1e-3);
+        let rate = frames as f64 / seconds;
+        let name = input.file_name().unwrap_or_default().to_string_lossy();
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let rest = match of.filter(|&of| of >= frames) {
+            Some(of) => format!(
+                "frame {frames} of {of} ({:.0} %), {:.0} s left",
+                100.0 * frames as f64 / of.max(1) as f64,
+                (of - frames) as f64 / rate
+            ),
+            None => format!("frame {frames}"),
+        };
+        self.progress(format!("{name}: {rest}, {rate:.0} frames/s"));
+    }
+
+    fn progress(&self, words: String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(words);
+        }
     }
 
     /// The photo's size and time before it is read, so that a change meanwhile is noticed next time.
@@ -217,13 +281,14 @@ impl Work<'_> {
     /// The number of faces if the output is there from an earlier run.
     fn check_output(
         &self,
-        task: &Task<'_>,
+        original: &Path,
+        fingerprint: &str,
         stamp: Option<&Stamp>,
         output: &Path,
     ) -> anyhow::Result<Option<usize>> {
         let sidecar = self.plan.sidecar.then(|| sidecar::path_of(output));
         for place in [Some(output), sidecar.as_deref()].into_iter().flatten() {
-            if files::same_file(task.photo(), place) {
+            if files::same_file(original, place) {
                 bail!("the output {} is the input itself", place.display());
             }
             let special = |m: &std::fs::Metadata| !m.is_file() && !m.is_symlink();
@@ -239,7 +304,7 @@ impl Work<'_> {
             }
         }
         let known = match (&self.journal, stamp) {
-            (Some(journal), Some(stamp)) => journal.look_up(task.photo(), stamp, output, task.fingerprint()),
+            (Some(journal), Some(stamp)) => journal.look_up(original, stamp, output, fingerprint),
             _ => Known::New,
         };
         let is_there = |path: &Path| path.symlink_metadata().is_ok();

@@ -196,6 +196,8 @@ pub struct BlurPlan {
     pub destination: Destination,
     /// Whether each output gets a sidecar.
     pub sidecar: bool,
+    /// Whether a video's sidecar shows its faces.
+    pub thumbnails: bool,
     /// Where the contact sheet goes.
     pub preview: Option<PathBuf>,
     /// Where finished files are noted.
@@ -211,6 +213,10 @@ pub struct BlurPlan {
 pub struct DetectPlan {
     /// How thoroughly to look.
     pub settings: Settings,
+    /// The same for videos.
+    pub recipe: Recipe,
+    /// How videos are looked at.
+    pub video: VideoOptions,
     /// How large a photo may be.
     pub limits: Limits,
     /// Photos worked on at once, at least 1.
@@ -269,6 +275,7 @@ impl BlurPlan {
             from,
             destination,
             sidecar,
+            thumbnails: args.thumbnails,
             preview: args.preview,
             journal: args.journal,
             manner,
@@ -290,8 +297,14 @@ impl DetectPlan {
         if inputs.len() > 1 && inputs.iter().any(|i| matches!(i, Input::Stdin)) {
             return Err(PlanError::Stdin);
         }
-        let detection = chosen.looking(env)?.detection;
+        let looking = chosen.looking(env)?;
+        // Nothing is hidden, so the choices of how are left out.
+        let looks = Choices { style: None, overlay: None, ..chosen.clone() };
+        let recipe = Recipe::new(&looks, &looking)?;
+        let detection = looking.detection;
         Ok(Self {
+            recipe,
+            video: VideoOptions::new(&chosen, None, None)?,
             settings: Settings { level: level(&chosen), detection, ..Settings::default() },
             limits: limits(&chosen)?,
             jobs: jobs(&chosen, &inputs)?,

@@ -96,7 +96,8 @@ impl Reporter {
         let wanted = !manner.quiet && !manner.json && io::stderr().is_terminal();
         let bar = wanted.then(|| {
             let bar = ProgressBar::new_spinner();
-            let style = ProgressStyle::with_template("{spinner} {pos} files, {elapsed}, {per_sec}");
+            let style =
+                ProgressStyle::with_template("{spinner} {pos} files, {elapsed}, {per_sec} {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
@@ -107,6 +108,11 @@ impl Reporter {
     /// Tells at the end how long each step took.
     pub fn with_times(self) -> Self {
         Self { times: Some(Timings::default()), ..self }
+    }
+
+    /// Where progress inside a file can be shown.
+    pub fn bar(&self) -> Option<ProgressBar> {
+        self.bar.clone()
     }
 
     /// Tells what became of a file.

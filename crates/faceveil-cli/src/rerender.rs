@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use faceveil::{Outline, Region, Zones};
 use faceveil_core::policy::Policy;
 use faceveil_core::redact::Shape;
-use faceveil_media::Photo;
+use faceveil_media::{Limits, Photo, files};
 use sha2::{Digest, Sha256};
 
 use crate::args::BlurArgs;
@@ -15,7 +15,8 @@ use crate::detection::Looking;
 use crate::marks::Marks;
 use crate::plan::{PlanError, check_flags_fit, hex};
 use crate::recipe::Recipe;
-use crate::sidecar::{self, Origin, RegionRecord, Sidecar};
+use crate::sidecar::{self, Origin, RegionRecord, Sidecar, Source};
+use crate::video::record::{MAX_BYTES, VideoRecord, is_of_video};
 use crate::walk::{Found, Input, Kind};
 
 /// Pixels, or radians, by which a region may differ from what its face gives and still count as untouched:
@@ -50,6 +51,12 @@ pub fn inputs(args: &BlurArgs, chosen: &Choices) -> Result<(Vec<Input>, Option<F
         ("threshold", typed.threshold.is_some()),
         ("engine", typed.engine.is_some()),
         ("keep-zone", typed.keep_zone.is_some()),
+        ("lead", typed.lead.is_some()),
+        ("hold", typed.hold.is_some()),
+        ("detect-every", typed.detect_every.is_some()),
+        ("start", args.start.is_some()),
+        ("end", args.end.is_some()),
+        ("thumbnails", args.thumbnails),
     ];
     if let Some((flag, _)) = searching.into_iter().find(|(_, given)| *given) {
         return Err(PlanError::FromSearches(flag));
@@ -74,15 +81,21 @@ impl FromPlan {
     /// # Errors
     /// The sidecar cannot be read, or says nothing that helps.
     pub fn original_of(&self, found: &Found) -> anyhow::Result<PathBuf> {
-        self.original(found, &Sidecar::read(&found.input)?.0)
+        let bytes =
+            files::read_photo(&found.input, &Limits { max_file_bytes: MAX_BYTES, ..Limits::default() })?;
+        let source = match is_of_video(&bytes) {
+            true => VideoRecord::parse(&bytes)?.source,
+            false => Sidecar::parse(&bytes)?.source,
+        };
+        self.original(found, &source)
     }
 
     /// The same for a sidecar that is read already.
     ///
     /// # Errors
     /// It says nothing that helps.
-    pub fn original(&self, found: &Found, record: &Sidecar) -> anyhow::Result<PathBuf> {
-        let recorded = record.source.path.as_deref().map(Path::new);
+    pub fn original(&self, found: &Found, source: &Source) -> anyhow::Result<PathBuf> {
+        let recorded = source.path.as_deref().map(Path::new);
         match &self.originals {
             Some(Input::Folder(folder)) => {
                 // As it was found by the run that wrote the sidecar, else just by its name.
@@ -126,7 +139,7 @@ impl Rerender {
         let (record, bytes) = Sidecar::read(&found.input)?;
         let chosen = from.chosen.clone().without_detector().over(record.settings.choices());
         check_flags_fit(&from.typed, chosen.style.unwrap_or(choices::StyleName::Veil))?;
-        let original = from.original(found, &record)?;
+        let original = from.original(found, &record.source)?;
         let mut recipe = Recipe::new(&chosen, &Looking::nowhere())?;
         recipe.fingerprint = fingerprint(&recipe, &record);
         Ok(Self { recipe, record, sha256: hex(&Sha256::digest(bytes)), original })

@@ -50,15 +50,23 @@ pub fn is_video(found: &Found) -> anyhow::Result<bool> {
     if found.kind == Kind::Stdin {
         return Ok(false);
     }
+    is_video_file(&found.input)
+}
+
+/// The same for a path.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_video_file(path: &Path) -> anyhow::Result<bool> {
     // What is no regular file has an error of its own when it is read as a photo.
-    if !found.input.metadata().is_ok_and(|m| m.is_file()) {
+    if !path.metadata().is_ok_and(|m| m.is_file()) {
         return Ok(false);
     }
-    let head = head(&found.input)?;
+    let head = head(path)?;
     Ok(match sniff::content(&head) {
         Looks::Video(_) => true,
         Looks::Photo | Looks::Unsupported(_) => false,
-        Looks::Other => !head.is_empty() && sniff::named_as_video(&found.input),
+        Looks::Other => !head.is_empty() && sniff::named_as_video(path),
     })
 }
 

@@ -11,9 +11,9 @@ use faceveil_int8::model::FileBytes;
 use faceveil_int8::{Frame, Input, Model, PixelFormat};
 use faceveil_quant::{file, tflite};
 
-/// Turns, and runs in each.
+/// Turns; in each as many runs as come to about these multiplications, but neither few nor endless.
 const TURNS: usize = 5;
-const RUNS: usize = 200;
+const MACS: u64 = 2_000_000_000;
 
 fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
@@ -21,9 +21,9 @@ fn median(times: &mut [f64]) -> f64 {
 }
 
 /// Median milliseconds of a run of ours.
-fn ours(model: &Model<'_>) -> f64 {
+fn ours(model: &Model<'_>, runs: u64) -> f64 {
     let input = model.input();
-    let pixels: Vec<u8> = (0..input.len()).map(|i| (i * 7919 >> 5) as u8).collect();
+    let pixels: Vec<u8> = (0..input.len()).map(|i| ((i * 7919) >> 5) as u8).collect();
     let values: Vec<i8> = pixels.iter().map(|&p| (p ^ 0x80) as i8).collect();
     let frame =
         Frame { format: PixelFormat::Rgb888, width: input.width, height: input.height, bytes: &pixels };
@@ -31,7 +31,7 @@ fn ours(model: &Model<'_>) -> f64 {
     let frames = model.run(Input::Frame(frame), &mut arena).is_ok();
     let input = if frames { Input::Frame(frame) } else { Input::Values(&values) };
     let mut times = Vec::new();
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         let begun = Instant::now();
         let run = model.run(input, &mut arena);
         times.push(1000.0 * begun.elapsed().as_secs_f64());
@@ -41,9 +41,9 @@ fn ours(model: &Model<'_>) -> f64 {
 }
 
 /// Median milliseconds of LiteRT with XNNPACK, and with its own kernels.
-fn theirs(python: &str, net: &str) -> Result<[f64; 2], Box<dyn Error>> {
+fn theirs(python: &str, net: &str, runs: u64) -> Result<[f64; 2], Box<dyn Error>> {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/tflite_reference.py");
-    let out = Command::new(python).arg(tool).args([net, "--time", "--runs", &RUNS.to_string()]).output()?;
+    let out = Command::new(python).arg(tool).args([net, "--time", "--runs", &runs.to_string()]).output()?;
     let text = String::from_utf8(out.stdout)?;
     let of = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).and_then(|t| t.trim().parse().ok());
     match (of("xnnpack"), of("builtin")) {
@@ -57,17 +57,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let net = args.get(1).ok_or("time_host NET.tflite [PYTHON]")?;
     let file = FileBytes::new(&file::write(&tflite::import::int8(&fs::read(net)?)?)?);
     let model = Model::parse(file.bytes())?;
+    let runs = (MACS / model.macs().max(1)).clamp(10, 400);
     let (mut own, mut xnnpack, mut builtin) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        own.push(ours(&model));
+        own.push(ours(&model, runs));
         if let Some(python) = args.get(2) {
-            let [x, b] = theirs(python, net)?;
+            let [x, b] = theirs(python, net, runs)?;
             xnnpack.push(x);
             builtin.push(b);
         }
     }
     let own = median(&mut own);
-    println!("ours     {own:.3} ms, {:.2} MMAC, arena {} bytes", model.macs() as f64 / 1e6, model.arena_len());
+    println!(
+        "ours     {own:.3} ms, {:.2} MMAC, arena {} bytes",
+        model.macs() as f64 / 1e6,
+        model.arena_len()
+    );
     for (name, mut times) in [("XNNPACK", xnnpack), ("built-in", builtin)] {
         if !times.is_empty() {
             let theirs = median(&mut times);

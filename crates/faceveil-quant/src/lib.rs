@@ -1,5 +1,5 @@
 //! From a network in floats to the same in 8-bit integers: [`calibrate`] sees what range each value has on pictures,
-//! [`quantize`] chooses scales and rounds, [`file`] writes what `faceveil-int8` runs, [`tflite`] what everybody else
+//! [`mod@quantize`] chooses scales and rounds, [`mod@file`] writes what `faceveil-int8` runs, [`tflite`] what everybody else
 //! does and reads that back, [`c99`] a C file that needs nothing.
 //!
 //! The arithmetic is that of TFLite's int8 specification; `docs/int8.md` says which roundings its reference kernels

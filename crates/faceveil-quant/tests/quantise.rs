@@ -133,10 +133,7 @@ fn ranges_come_back_from_json_and_give_the_same_network() {
     assert_eq!(quantize(&from.net, &given, None, None), quantize(&from.net, &seen, None, None));
     let mut short = back.clone();
     let lost = short.ranges.pop().unwrap().node;
-    assert_eq!(
-        short.of_nodes(&graph, &from).unwrap_err().to_string(),
-        format!("node {lost} has no range")
-    );
+    assert_eq!(short.of_nodes(&graph, &from).unwrap_err().to_string(), format!("node {lost} has no range"));
     let other = Ranges { net: "gate".to_owned(), ..back };
     assert!(other.of_nodes(&graph, &from).is_err());
 }

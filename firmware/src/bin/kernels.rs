@@ -5,7 +5,9 @@
 
 use faceveil_firmware::{count, host, random::Random};
 use faceveil_int8::kernels::{self, portable};
-use kernels::{ConvShape, DepthShape, Frame, KernelError, Layer, PixelFormat, PointShape, Requant, Sum, Term};
+use kernels::{
+    ConvShape, DepthShape, Frame, KernelError, Layer, PixelFormat, PointShape, Requant, Sum, Term,
+};
 
 const MAP: usize = 64 * 1024;
 const WEIGHTS: usize = 160 * 1024;
@@ -102,7 +104,9 @@ fn measured(run: impl FnOnce() -> Result<(), KernelError>) -> u64 {
 fn cost(name: &str, what: core::fmt::Arguments<'_>, instructions: u64, macs: usize) {
     let hundredths = instructions * 1000 / macs as u64;
     let (whole, rest) = (hundredths / 1000, hundredths % 1000);
-    host::print(format_args!("{name:<10} {what:<24} {macs:>8} MAC {instructions:>9} instructions {whole}.{rest:03} a MAC\n"));
+    host::print(format_args!(
+        "{name:<10} {what:<24} {macs:>8} MAC {instructions:>9} instructions {whole}.{rest:03} a MAC\n"
+    ));
 }
 
 fn point(case: &mut Case<'_>, [places, c_in, c_out]: [usize; 3], tell: bool) {
@@ -133,7 +137,8 @@ fn full(case: &mut Case<'_>, shape: ConvShape, tell: bool) {
     let scratch = &mut scratch[..kernels::conv_scratch(&shape)];
     let spent = measured(|| kernels::conv(&shape, input, zero, &layer, scratch, &mut got[..len]));
     if tell {
-        let what = format_args!("{}×{} {}→{} @{}", shape.kernel_h, shape.kernel_w, shape.c_in, shape.c_out, shape.w);
+        let what =
+            format_args!("{}×{} {}→{} @{}", shape.kernel_h, shape.kernel_w, shape.c_in, shape.c_out, shape.w);
         cost("conv", what, spent, len * shape.depth());
     }
     case.compare(len, format_args!("{shape:?}"));
@@ -168,7 +173,11 @@ fn depth(case: &mut Case<'_>, shape: DepthShape, tell: bool) {
 }
 
 fn random_sum(random: &mut Random) -> Sum {
-    let mut term = |shift: i8| Term { zero: random.word() as i8, multiplier: (1 << 30) + random.below(1 << 30) as i32, shift };
+    let mut term = |shift: i8| Term {
+        zero: random.word() as i8,
+        multiplier: (1 << 30) + random.below(1 << 30) as i32,
+        shift,
+    };
     let (a, b) = (term(0), term(1));
     let multiplier = (1 << 30) + random.below(1 << 30) as i32;
     Sum { a, b, multiplier, shift: 18, out_zero: random.word() as i8, min: -128, max: 127 }
@@ -260,10 +269,28 @@ fn tests(case: &mut Case<'_>) {
     ] {
         point(case, shape, false);
     }
-    for shape in [same(5, 3, 4), same(4, 16, 16), same(1, 2, 3), ConvShape { out_h: 4, out_w: 4, stride: 2, ..same(8, 5, 6) }] {
+    for shape in [
+        same(5, 3, 4),
+        same(4, 16, 16),
+        same(1, 2, 3),
+        ConvShape { out_h: 4, out_w: 4, stride: 2, ..same(8, 5, 6) },
+    ] {
         full(case, shape, false);
     }
-    for (h, w, c) in [(1, 1, 1), (1, 1, 4), (2, 2, 4), (4, 4, 64), (5, 7, 9), (5, 7, 8), (8, 8, 40), (16, 16, 48), (3, 33, 20), (6, 3, 16), (9, 6, 24), (12, 10, 12)] {
+    for (h, w, c) in [
+        (1, 1, 1),
+        (1, 1, 4),
+        (2, 2, 4),
+        (4, 4, 64),
+        (5, 7, 9),
+        (5, 7, 8),
+        (8, 8, 40),
+        (16, 16, 48),
+        (3, 33, 20),
+        (6, 3, 16),
+        (9, 6, 24),
+        (12, 10, 12),
+    ] {
         depth(case, DepthShape::same(h, w, c, 1), false);
         depth(case, DepthShape::same(h, w, c, 2), false);
         depth(case, DepthShape { pad_top: 0, pad_left: 0, ..DepthShape::same(h, w, c, 2) }, false);

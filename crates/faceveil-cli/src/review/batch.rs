@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, bail, ensure};
+use faceveil_media::{Limits, files};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::timeline;
 use crate::choices::Choices;
 use crate::destination::resolve;
 use crate::plan::hex;
 use crate::rerender::FromPlan;
 use crate::sidecar::{self, Sidecar};
+use crate::video::record::{MAX_BYTES, VideoRecord, is_of_video};
 use crate::walk::{Found, Input, Kind, Walk};
 
 /// The sidecars of a folder.
@@ -50,11 +53,19 @@ pub struct Summary {
 /// A sidecar as it lies on the disk.
 pub struct Opened {
     /// What it records.
-    pub record: Sidecar,
+    pub record: Record,
     /// SHA-256 of its bytes: which state of it this is.
     pub version: String,
-    /// The same as JSON.
+    /// The same as JSON, as the page knows it.
     pub json: serde_json::Value,
+}
+
+/// What a sidecar records.
+pub enum Record {
+    /// Of a photo.
+    Photo(Sidecar),
+    /// Of a video.
+    Video(VideoRecord),
 }
 
 impl Batch {
@@ -165,9 +176,16 @@ impl Batch {
     /// # Errors
     /// It cannot be read.
     pub fn open(&self, id: usize) -> anyhow::Result<Opened> {
-        let (record, bytes) = Sidecar::read(self.sidecar(id)?)?;
-        let json = serde_json::from_slice(&bytes)?;
-        Ok(Opened { record, json, version: hex(&Sha256::digest(bytes)) })
+        let limits = Limits { max_file_bytes: MAX_BYTES, ..Limits::default() };
+        let bytes = files::read_photo(self.sidecar(id)?, &limits)?;
+        let version = hex(&Sha256::digest(&bytes));
+        if is_of_video(&bytes) {
+            let record = VideoRecord::parse(&bytes)?;
+            let json = timeline::page(&record)?;
+            return Ok(Opened { record: Record::Video(record), json, version });
+        }
+        let record = Record::Photo(Sidecar::parse(&bytes)?);
+        Ok(Opened { record, json: serde_json::from_slice(&bytes)?, version })
     }
 
     /// Whether some sidecar of the batch names `path` as its original; also while that is not yet known.
@@ -187,12 +205,18 @@ impl Batch {
         let name = sidecar::output_of(&found.relative).unwrap_or_else(|| found.relative.clone());
         let name = name.display().to_string();
         let mut summary = Summary { id, name, score: None, hidden: 0, shown: 0, error: None };
-        match self.sidecar(id).and_then(|path| Ok(Sidecar::read(path)?)) {
-            Ok((record, _)) => {
+        match self.open(id).map(|opened| opened.record) {
+            Ok(Record::Photo(record)) => {
                 summary.score = record.faces.iter().map(|f| f.face.score).reduce(f32::min);
                 summary.hidden = record.regions.iter().filter(|r| r.hidden).count();
                 summary.shown = record.regions.len() - summary.hidden;
-                (summary, self.from.original(found, &record).ok())
+                (summary, self.from.original(found, &record.source).ok())
+            }
+            Ok(Record::Video(record)) => {
+                summary.score = record.tracks.iter().map(|t| t.score).reduce(f32::min);
+                summary.hidden = record.tracks.iter().filter(|t| t.hidden).count();
+                summary.shown = record.tracks.len() - summary.hidden;
+                (summary, self.from.original(found, &record.source).ok())
             }
             Err(e) => {
                 summary.error = Some(format!("{e:#}"));

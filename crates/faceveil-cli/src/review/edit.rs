@@ -9,7 +9,8 @@ use faceveil_media::files;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::batch::{Batch, Opened};
+use super::batch::{Batch, Opened, Record};
+use super::timeline;
 use crate::args::BlurArgs;
 use crate::blur;
 use crate::choices::Choices;
@@ -53,8 +54,12 @@ struct Render {
 pub fn save(batch: &Batch, id: usize, body: &[u8]) -> Result<serde_json::Value, Refusal> {
     let edits: Edits = serde_json::from_slice(body).context("the request")?;
     let mut opened = open(batch, id, &edits.version)?;
-    let ids = apply(&mut opened.record, edits.regions.into_iter().map(RegionRecord::from))?;
-    let json = opened.record.to_json().map_err(anyhow::Error::from)?;
+    let regions = edits.regions.into_iter().map(RegionRecord::from);
+    let (ids, json) = match &mut opened.record {
+        Record::Photo(record) => (apply(record, regions)?, record.to_json()),
+        Record::Video(record) => (timeline::apply(record, regions)?, record.to_json()),
+    };
+    let json = json.map_err(anyhow::Error::from)?;
     let path = batch.sidecar(id)?;
     // As late as it can be: an editor may have saved while the request was read.
     open(batch, id, &edits.version)?;
@@ -97,6 +102,7 @@ fn plan(batch: &Batch, id: usize, output: &Path) -> anyhow::Result<BlurPlan> {
     let args = BlurArgs {
         start: None,
         end: None,
+        thumbnails: false,
         inputs: vec![batch.original(id)?],
         from: vec![batch.sidecar(id)?.to_owned()],
         // A folder, so that the output keeps its name and the format that the sidecar says.

@@ -9,6 +9,7 @@ mod edit;
 mod gate;
 pub mod http;
 mod routes;
+mod timeline;
 mod views;
 
 use std::io::{self, Write};

@@ -13,8 +13,10 @@ use faceveil_media::{
 };
 use sha2::{Digest, Sha256};
 
-use super::batch::Batch;
+use super::batch::{Batch, Record};
+use super::timeline;
 use crate::plan::hex;
+use crate::sidecar::Sidecar;
 
 /// Pixels along a view's longer side at most.
 pub const LONGEST: u32 = 1600;
@@ -90,8 +92,16 @@ impl<'b> Views<'b> {
         if let Some(jpeg) = self.recall(&of) {
             return Ok(jpeg);
         }
-        let decoded = self.decoded(id, which, stamp, &path).with_context(place)?;
-        let jpeg = Arc::new(render(&decoded, part)?);
+        let jpeg = match self.batch.open(id)?.record {
+            Record::Photo(record) => {
+                let decoded = self.decoded(id, which, stamp, &path, &record).with_context(place)?;
+                Arc::new(render(&decoded, part)?)
+            }
+            // A time line has no parts, and looks the same for the result.
+            Record::Video(record) => {
+                Arc::new(timeline::picture(&record, &self.batch.original(id)?).with_context(place)?)
+            }
+        };
         self.keep(View { of, jpeg: jpeg.clone() });
         Ok(jpeg)
     }
@@ -117,7 +127,14 @@ impl<'b> Views<'b> {
         kept.truncate(most);
     }
 
-    fn decoded(&self, id: usize, which: Which, stamp: Stamp, path: &Path) -> anyhow::Result<Arc<Decoded>> {
+    fn decoded(
+        &self,
+        id: usize,
+        which: Which,
+        stamp: Stamp,
+        path: &Path,
+        record: &Sidecar,
+    ) -> anyhow::Result<Arc<Decoded>> {
         let key = (id, which);
         let mut slot = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, _, decoded)) = slot.as_ref().filter(|(k, s, _)| (*k, *s) == (key, stamp)) {
@@ -126,7 +143,6 @@ impl<'b> Views<'b> {
         // The old one goes before the new one comes.
         *slot = None;
         let bytes = files::read_photo(path, &self.limits)?;
-        let record = self.batch.open(id)?.record;
         if which == Which::Original {
             let sha256 = hex(&Sha256::digest(&bytes));
             ensure!(sha256 == record.source.sha256, "not the photo that the sidecar was written for");

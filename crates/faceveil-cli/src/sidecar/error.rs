@@ -111,11 +111,11 @@ pub enum SidecarError {
 }
 
 impl SidecarError {
-    pub(super) fn number(what: impl Into<String>, value: f64, range: &'static str) -> Self {
+    pub(crate) fn number(what: impl Into<String>, value: f64, range: &'static str) -> Self {
         Self::Number { what: what.into(), value, range }
     }
 
-    pub(super) fn text(what: &'static str, got: &str, must: &'static str) -> Self {
+    pub(crate) fn text(what: &'static str, got: &str, must: &'static str) -> Self {
         Self::Text { what, got: got.chars().take(80).collect(), must }
     }
 }

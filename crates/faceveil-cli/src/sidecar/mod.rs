@@ -19,7 +19,7 @@ use faceveil_media::{Format, Limits, files};
 use serde::{Deserialize, Serialize};
 
 pub use error::SidecarError;
-pub(crate) use wire::RegionLine;
+pub(crate) use wire::{RegionLine, check_digest, check_settings};
 
 use crate::choices::{self, Choices, KeepMetadata, Level, Rgb, StyleName};
 
@@ -326,7 +326,7 @@ pub fn fresh_id(regions: &[RegionRecord]) -> String {
     format!("r{}", u64::from(last) + 1)
 }
 
-fn check_id<'a>(id: &'a str, taken: &mut HashSet<&'a str>) -> Result<(), SidecarError> {
+pub(crate) fn check_id<'a>(id: &'a str, taken: &mut HashSet<&'a str>) -> Result<(), SidecarError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if !(1..=64).contains(&id.len()) || !id.bytes().all(plain) {
         return Err(SidecarError::Id { id: id.chars().take(80).collect() });
@@ -379,7 +379,7 @@ fn ranged(what: &str, value: f32, low: f32, high: f32, range: &'static str) -> R
     inside.then_some(()).ok_or_else(|| SidecarError::number(what, f64::from(value), range))
 }
 
-fn at_most(what: &'static str, got: usize, limit: usize) -> Result<(), SidecarError> {
+pub(crate) fn at_most(what: &'static str, got: usize, limit: usize) -> Result<(), SidecarError> {
     if got > limit { Err(SidecarError::TooMany { what, got, limit }) } else { Ok(()) }
 }
 

@@ -135,10 +135,7 @@ fn check_texts(file: &File) -> Result<(), SidecarError> {
     let hashes = hashes.chain(file.models.iter().map(|m| ("a model's sha256", &m.sha256)));
     let overlay = file.settings.overlay_sha256.iter().map(|h| ("overlay_sha256", h));
     for (what, hash) in hashes.chain(overlay) {
-        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if hash.len() != 64 || !hash.bytes().all(digit) {
-            return Err(SidecarError::text(what, hash, "64 lower-case hexadecimal digits"));
-        }
+        check_digest(what, hash)?;
     }
     let path = file.source.path.iter().map(|p| ("the source's path", p, 32_768));
     let names = file.models.iter().map(|m| ("a model's name", &m.name, 1_000));
@@ -151,8 +148,18 @@ fn check_texts(file: &File) -> Result<(), SidecarError> {
     super::at_most("models", file.models.len(), 100)
 }
 
+/// Whether a text is a SHA-256.
+///
+/// # Errors
+/// [`SidecarError::Text`] if not.
+pub(crate) fn check_digest(what: &'static str, hash: &str) -> Result<(), SidecarError> {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let fits = hash.len() == 64 && hash.bytes().all(digit);
+    fits.then_some(()).ok_or_else(|| SidecarError::text(what, hash, "64 lower-case hexadecimal digits"))
+}
+
 /// The numbers in the recorded settings are in the ranges of their flags.
-pub(super) fn check_settings(settings: &Settings) -> Result<(), SidecarError> {
+pub(crate) fn check_settings(settings: &Settings) -> Result<(), SidecarError> {
     super::ranged("the margin", settings.margin, 1.0, 4.0, "1 to 4")?;
     super::ranged("the feather", settings.feather, 0.0, 1.0, "0 to 1")?;
     if let Some(cells) = settings.cells.filter(|c| !(1..=MOST_MOSAIC_CELLS).contains(c)) {

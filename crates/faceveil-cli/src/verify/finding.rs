@@ -45,7 +45,7 @@ pub enum Finding {
     Metadata {
         /// The part's name.
         part: String,
-        /// Its bytes, with its header.
+        /// Its bytes, with its header; 0 in a video.
         bytes: usize,
     },
     /// What was to be hidden is not, by the rule of `faceveil-eval`.
@@ -154,6 +154,7 @@ impl fmt::Display for Finding {
             Self::Size { original: [w, h], result: [x, y], .. } => {
                 write!(f, "has {x}×{y} pixels, the original {w}×{h}")
             }
+            Self::Metadata { part, bytes: 0 } => write!(f, "has {part}, which is neither picture nor sound"),
             Self::Metadata { part, bytes } => {
                 write!(f, "has {bytes} bytes of {part}, which is neither picture nor colour")
             }

@@ -162,7 +162,7 @@ fn is_shown(sidecar: &Sidecar, face: &Face) -> bool {
     of_face(false) && !of_face(true)
 }
 
-fn is_same(a: &Face, b: &Face) -> bool {
+pub(super) fn is_same(a: &Face, b: &Face) -> bool {
     let boxes = |face: &Face| -> Vec<RectF> { std::iter::once(face.rect).chain(face.also.clone()).collect() };
     boxes(a).iter().any(|a| boxes(b).iter().any(|b| a.iou(b) > SAME_FACE))
 }
@@ -192,7 +192,7 @@ fn targets(faces: &[&Face], sidecar: Option<&Sidecar>) -> Vec<Target> {
 /// There, the sample of a pixel lies at its left top corner.
 const SHIFT: f64 = 0.5;
 
-fn of_rect(r: &RectF) -> TruthFace {
+pub(super) fn of_rect(r: &RectF) -> TruthFace {
     let [left, top, right, bottom] = corners(r).map(|v| f64::from(v) - SHIFT);
     TruthFace::from_box(left, top, right, bottom)
 }
@@ -232,7 +232,7 @@ fn judge(
 
 /// Faces of the result where the original has one that is said to be hidden. What is a leak already is not
 /// told twice.
-fn still_found(still: &[Face], hidden: &[&Face], page: Option<usize>, report: &mut PairReport) {
+pub(super) fn still_found(still: &[Face], hidden: &[&Face], page: Option<usize>, report: &mut PairReport) {
     let told = report.findings.iter().chain(&report.doubtful);
     let known: Vec<[f32; 4]> = told.filter_map(|finding| leak(finding, page)).collect();
     for face in still {

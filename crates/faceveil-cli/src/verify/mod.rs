@@ -5,7 +5,9 @@
 mod finding;
 mod look;
 mod metadata;
+mod video;
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +24,9 @@ use crate::choices::KeepMetadata;
 use crate::destination::resolve;
 use crate::plan::{self, Manner, PlanError};
 use crate::report::complain;
+use crate::sniff;
 use crate::source::{self, Admission};
+use crate::video::output_of;
 use crate::walk::{Found, Input, Kind, Walk};
 
 /// Exit code if a leak or another violation was found.
@@ -110,6 +114,9 @@ pub fn run(plan: &VerifyPlan) -> anyhow::Result<ExitCode> {
                 anonymizer.insert(spare.map_or_else(|| Anonymizer::new(&plan.settings), Ok)?)
             }
         };
+        if source::is_video_file(&pair.original)? {
+            return video::check(plan, anonymizer, &pair.original, &pair.result);
+        }
         look::check(plan, anonymizer, &pair.original, &pair.result)
     };
     let failed = |pair: &Pair, why: String| PairReport::unchecked(&pair.original, &pair.result, why);
@@ -133,18 +140,40 @@ fn pairs(plan: &VerifyPlan) -> Box<dyn Iterator<Item = Pair> + Send + '_> {
         Walk::new(vec![Input::Folder(root.to_owned())], resolve(other).ok()).filter_map(photo)
     };
     let originals = walk(&plan.original, &plan.result).map(|(found, broken)| Pair {
-        result: plan.result.join(&found.relative),
+        result: result_of(&plan.result, &found.relative),
         original: found.input,
         broken,
     });
     let results = walk(&plan.result, &plan.original).filter_map(|(found, broken)| {
         let original = plan.original.join(&found.relative);
+        // A video may have got another container, and was met under its own name.
+        let renamed = |e: &OsStr| e == "mkv" && has_video(&original);
+        if found.relative.extension().is_some_and(renamed) {
+            return None;
+        }
         // The others have been met on the first walk.
         let alone = original.symlink_metadata().is_err() || broken.is_some();
         let why = broken.unwrap_or_else(|| "this photo has no original".to_owned());
         alone.then_some(Pair { original, result: found.input, broken: Some(why) })
     });
     Box::new(originals.chain(results))
+}
+
+/// Where the result of a file lies in the folder of the results.
+fn result_of(results: &Path, relative: &Path) -> PathBuf {
+    let same = results.join(relative);
+    match sniff::named_as_video(relative) && same.symlink_metadata().is_err() {
+        true => results.join(output_of(relative)),
+        false => same,
+    }
+}
+
+/// Whether there is a video of this name, whatever its ending.
+fn has_video(named: &Path) -> bool {
+    let Some(folder) = named.parent() else { return false };
+    let same = |path: &Path| path.file_stem() == named.file_stem() && sniff::named_as_video(path);
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| same(&path))
 }
 
 /// A file of a folder, and why it cannot be opened; `None` if it is no photo.

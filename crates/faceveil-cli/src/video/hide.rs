@@ -11,6 +11,9 @@ use faceveil::core::track::{TrackId, TrackedFrame, Veils};
 use faceveil::{Style, Zones};
 use faceveil_media::video::{Encoder, Frame};
 
+use super::Told;
+use super::recorder::Recorder;
+
 /// What is hidden, and how.
 pub(super) struct Hider<'a> {
     pub policy: Policy,
@@ -21,6 +24,14 @@ pub(super) struct Hider<'a> {
     pub veils: Veils,
     pub noise: Box<dyn Noise + Send>,
     pub counts: Counts,
+    /// Writes down what is hidden, if there is to be a sidecar.
+    pub recorder: Option<Recorder>,
+    /// Why tracks are left visible, for the sidecar.
+    pub note: Option<String>,
+    /// Is told each frame before it is changed.
+    pub observe: &'a dyn Fn(&Told),
+    /// Is told the number of frames done.
+    pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
 /// What became of the frames.
@@ -57,6 +68,10 @@ impl<'a> Hider<'a> {
             veils: Veils::new(style),
             noise,
             counts: Counts::default(),
+            recorder: None,
+            note: None,
+            observe: &|_| (),
+            progress: &|_| (),
         }
     }
 
@@ -66,13 +81,19 @@ impl<'a> Hider<'a> {
     /// A frame could not be hidden, or the encoder took it no more.
     pub(super) fn run(
         &mut self,
-        frames: &Receiver<(Frame, TrackedFrame)>,
+        frames: &Receiver<Told>,
         mut encoder: Option<&mut Encoder>,
         used: &Sender<Frame>,
     ) -> anyhow::Result<()> {
-        for (mut frame, tracked) in frames {
-            let regions = self.regions(&tracked);
+        for told in frames {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.take(&told, self.note.as_deref()).context("sidecar")?;
+            }
+            (self.observe)(&told);
+            let regions = self.regions(&told);
+            let Told { mut frame, tracked, .. } = told;
             self.counts.frames += 1;
+            (self.progress)(self.counts.frames);
             self.counts.with_faces += u64::from(regions.iter().any(|(track, _)| track.0 < ZONES));
             if let Some(encoder) = &mut encoder {
                 self.hide(&mut frame, &tracked, &regions)?;
@@ -85,12 +106,13 @@ impl<'a> Hider<'a> {
     }
 
     /// What is hidden in a frame: a region a face unless a zone keeps it, and the zones that are always hidden.
-    fn regions(&mut self, tracked: &TrackedFrame) -> Vec<(TrackId, Region)> {
+    fn regions(&mut self, told: &Told) -> Vec<(TrackId, Region)> {
         let (width, height) = (self.layout.width, self.layout.height);
         let mut regions = Vec::new();
-        for face in &tracked.faces {
+        for face in &told.tracked.faces {
             let region = self.policy.region(&face.face);
-            if self.zones.keeps(&region, width, height).is_some() {
+            let kept = told.kept.contains(&face.track);
+            if kept || self.zones.keeps(&region, width, height).is_some() {
                 self.counts.visible.insert(face.track.0);
             } else {
                 self.counts.hidden.insert(face.track.0);

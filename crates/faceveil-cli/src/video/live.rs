@@ -320,7 +320,8 @@ impl Stream<'_> {
         let faces =
             enlarged(self.search.faces(picture, false)?, enlarge).into_iter().map(Into::into).collect();
         scene.waiting.push_back(frame);
-        Ok(scene.tracker.push(FrameFaces { faces, thumb: thumb.as_ref().map(Thumb::of), cut: false }))
+        let thumb = thumb.as_ref().map(Thumb::of);
+        Ok(scene.tracker.push(FrameFaces { faces, thumb, cut: false, searched: true }))
     }
 
     /// What still waits when a source ends.

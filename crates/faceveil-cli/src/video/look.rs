@@ -15,12 +15,13 @@ use faceveil::core::track::{
 use faceveil::video::{Glance, Pace};
 use faceveil_media::video::Frame;
 
+use super::Told;
 use super::search::{Promise, Searchers, enlarged, enlargement};
 
 /// Sides of the small grey picture in which pixels are followed, at most, in pixels.
 const LUMA_SIDE: u32 = 480;
 /// A glance that is this sure of a face that nobody knows asks for a search.
-const GLANCE_SURE: f32 = 0.4;
+const GLANCE_SURE: f32 = 0.25;
 /// Overlap with a known face from which a glance shows nothing new.
 const GLANCE_KNOWN: f32 = 0.1;
 /// Bytes of frames that wait at most for what follows them.
@@ -104,11 +105,7 @@ impl<'a> Looker<'a> {
     ///
     /// # Errors
     /// A frame could not be searched. What was passed on is not all.
-    pub(super) fn run(
-        mut self,
-        frames: &Receiver<Frame>,
-        on: &SyncSender<(Frame, TrackedFrame)>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn run(mut self, frames: &Receiver<Frame>, on: &SyncSender<Told>) -> anyhow::Result<()> {
         for frame in frames {
             self.see(frame)?;
             while self.seen.len() > self.most_seen || self.is_ready()? {
@@ -194,7 +191,7 @@ impl<'a> Looker<'a> {
     }
 
     /// Gives the first frame to the follower, when its faces are there. `false` if nobody wants frames any more.
-    fn follow(&mut self, on: &SyncSender<(Frame, TrackedFrame)>) -> anyhow::Result<bool> {
+    fn follow(&mut self, on: &SyncSender<Told>) -> anyhow::Result<bool> {
         let Some(seen) = self.seen.pop_front() else { return Ok(true) };
         let faces =
             seen.faces.map(|promise| promise.recv().context("a search came to no end")).transpose()?;
@@ -209,7 +206,7 @@ impl<'a> Looker<'a> {
         Ok(self.track(followed, on))
     }
 
-    fn track(&mut self, followed: Vec<FrameFaces>, on: &SyncSender<(Frame, TrackedFrame)>) -> bool {
+    fn track(&mut self, followed: Vec<FrameFaces>, on: &SyncSender<Told>) -> bool {
         for faces in followed {
             if let Some(tracked) = self.tracker.push(faces)
                 && !self.pass(tracked, on)
@@ -220,8 +217,10 @@ impl<'a> Looker<'a> {
         true
     }
 
-    fn pass(&mut self, tracked: TrackedFrame, on: &SyncSender<(Frame, TrackedFrame)>) -> bool {
-        self.frames.pop_front().is_some_and(|frame| on.send((frame, tracked)).is_ok())
+    fn pass(&mut self, tracked: TrackedFrame, on: &SyncSender<Told>) -> bool {
+        self.frames
+            .pop_front()
+            .is_some_and(|frame| on.send(Told { frame, tracked, kept: Vec::new() }).is_ok())
     }
 }
 

@@ -10,25 +10,42 @@
 
 mod file;
 mod hide;
+pub mod keys;
 pub mod live;
 mod live_plan;
 mod look;
 mod options;
+pub mod record;
+mod recorder;
+mod replay;
 mod search;
+mod task;
 
-pub use file::{Finished, VideoReport, Videos, output_of};
+pub(crate) use file::sha256;
+pub use file::{Finished, Order, VideoReport, Videos, output_of};
 pub use hide::Counts;
 pub use live_plan::{LiveArgs, LivePlan};
 pub use options::{Audio, Damaged, Moment, NoMoment, VideoOptions, fingerprint};
+pub(crate) use recorder::jpeg;
+pub use task::VideoTask;
 
 use faceveil::core::redact::{Matrix, SampleRange, YuvLayout};
-use faceveil_media::video::{Chroma, Colours, PixelLayout};
+use faceveil::core::track::{TrackId, TrackedFrame};
+use faceveil_media::video::{Chroma, Colours, Frame, PixelLayout};
+
+/// A frame, and which faces are in it.
+struct Told {
+    frame: Frame,
+    tracked: TrackedFrame,
+    /// Tracks that are left visible in it.
+    kept: Vec<TrackId>,
+}
 
 /// Height in pixels from which a video that does not say otherwise has the colours of high definition.
 const HIGH_DEFINITION: u32 = 720;
 
 /// How the frames' samples are read.
-fn yuv_layout(pixels: PixelLayout, (width, height): (u32, u32), colours: &Colours) -> YuvLayout {
+pub(crate) fn yuv_layout(pixels: PixelLayout, (width, height): (u32, u32), colours: &Colours) -> YuvLayout {
     let (shift_x, shift_y) = pixels.shift();
     let matrix = match colours.space {
         Some("bt709") => Matrix::Bt709,

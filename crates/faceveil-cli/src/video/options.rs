@@ -44,8 +44,8 @@ pub struct VideoOptions {
     pub crf: Option<f32>,
     /// Effort.
     pub preset: Option<String>,
-    /// What becomes of the sound.
-    pub audio: AudioChoice,
+    /// What becomes of the sound; `None` copies it, unless a sidecar says otherwise.
+    pub audio: Option<AudioChoice>,
     /// Frames for which a face is hidden before it was first found.
     pub lead: Option<u32>,
     /// Frames for which a face is hidden after it was last found.
@@ -102,10 +102,10 @@ impl VideoOptions {
             codec: chosen.codec.as_deref().map(codec).transpose()?,
             crf,
             preset,
-            audio: match chosen.audio {
-                Some(Audio::Drop) => AudioChoice::Drop,
-                Some(Audio::Copy) | None => AudioChoice::Copy,
-            },
+            audio: chosen.audio.map(|audio| match audio {
+                Audio::Drop => AudioChoice::Drop,
+                Audio::Copy => AudioChoice::Copy,
+            }),
             lead: frames("lead", chosen.lead, 0)?,
             hold: frames("hold", chosen.hold, 0)?,
             every: frames("detect-every", chosen.detect_every, 1)?,

@@ -28,5 +28,7 @@ mod verify;
 #[cfg(unix)]
 mod video;
 #[cfg(unix)]
+mod video_again;
+#[cfg(unix)]
 mod video_hostile;
 mod zones;

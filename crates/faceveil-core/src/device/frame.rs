@@ -109,28 +109,24 @@ impl<'a> CameraFrame<'a> {
     /// Replaces a pixel. Chroma that two pixels share is replaced with either.
     pub(super) fn put(&mut self, x: usize, y: usize, color: [u8; 3]) {
         let index = y * self.width + x;
-        let mut set = |i: usize, value: u8| {
-            if let Some(byte) = self.bytes.get_mut(i) {
-                *byte = value;
-            }
-        };
         match self.layout {
             PixelLayout::Rgb888 => {
-                let [red, green, blue] = to_rgb(color);
-                set(3 * index, red);
-                set(3 * index + 1, green);
-                set(3 * index + 2, blue);
+                if let Some(pixel) = self.bytes.get_mut(3 * index..3 * index + 3) {
+                    pixel.copy_from_slice(&to_rgb(color));
+                }
             }
             PixelLayout::Rgb565 => {
                 let [red, green, blue] = to_rgb(color).map(u16::from);
-                let [low, high] = ((red >> 3) << 11 | (green >> 2) << 5 | blue >> 3).to_le_bytes();
-                set(2 * index, low);
-                set(2 * index + 1, high);
+                let word = (red >> 3) << 11 | (green >> 2) << 5 | blue >> 3;
+                if let Some(pixel) = self.bytes.get_mut(2 * index..2 * index + 2) {
+                    pixel.copy_from_slice(&word.to_le_bytes());
+                }
             }
             PixelLayout::Yuv422 => {
-                set(2 * index, color[0]);
-                set(index / 2 * 4 + 1, color[1]);
-                set(index / 2 * 4 + 3, color[2]);
+                if let Some([even, blue, odd, red]) = self.bytes.get_mut(index / 2 * 4..index / 2 * 4 + 4) {
+                    *(if index & 1 == 0 { even } else { odd }) = color[0];
+                    (*blue, *red) = (color[1], color[2]);
+                }
             }
         }
     }

@@ -167,27 +167,35 @@ fn between(pixel: usize, block: usize, count: usize) -> (usize, usize, i32) {
 
 fn threshold(mask: &GridMask<'_>, rule: &Rule, words: usize, likely: &mut [u32], sure: &mut [u32]) {
     let (block, whole) = (mask.block, 2 * mask.block as i32);
-    // What a sum of weighted values must reach: its weights add up to `whole²`, a step has 64 parts.
-    let least = |bound: i32| i64::from(bound) * i64::from(whole * whole);
-    let (least, least_sure) = (least(rule.threshold), least(rule.certain));
+    // What a sum of weighted values must reach: its weights add up to `whole²`, at most 1024, a step has 64 parts. No
+    // value lies outside of these bounds, so that all fits 32 bits.
+    let least = |bound: i32| bound.clamp(-129 * 64, 128 * 64) * whole * whole;
+    let (least, least_sure) = (least(rule.threshold), least(rule.certain).max(least(rule.threshold)));
     let both = likely.chunks_exact_mut(words).zip(sure.chunks_exact_mut(words));
     for (y, (likely, sure)) in both.enumerate() {
-        likely.fill(0);
-        sure.fill(0);
         let (above, below, down) = between(y, block, mask.height);
         let row = |index: usize| mask.values.get(index * mask.width..).unwrap_or_default();
         let (above, below) = (row(above), row(below));
         let column = |index: usize| {
             let at = |row: &[i8]| i32::from(row.get(index).copied().unwrap_or(i8::MAX));
-            at(above) * (whole - down) + at(below) * down
+            64 * (at(above) * (whole - down) + at(below) * down)
         };
-        for x in 0..mask.width * block {
-            let (left, right, along) = between(x, block, mask.width);
-            let sum = i64::from(column(left) * (whole - along) + column(right) * along) * 64;
-            if let (Some(likely), Some(sure)) = (likely.get_mut(x / 32), sure.get_mut(x / 32)) {
-                *likely |= u32::from(sum >= least) << (x % 32);
-                *sure |= u32::from(sum >= least && sum >= least_sure) << (x % 32);
+        // The centres on both sides change every `block` pixels.
+        let (mut cell, mut start, mut slope) = (usize::MAX, 0, 0);
+        let columns = mask.width * block;
+        for (index, (likely, sure)) in likely.iter_mut().zip(sure).enumerate() {
+            let (mut likely_bits, mut sure_bits) = (0, 0);
+            for x in 32 * index..columns.min(32 * index + 32) {
+                let (left, right, along) = between(x, block, mask.width);
+                if left != cell || along < 2 {
+                    let first = column(left);
+                    (cell, start, slope) = (left, first * whole, column(right) - first);
+                }
+                let sum = start + slope * along;
+                likely_bits |= u32::from(sum >= least) << (x % 32);
+                sure_bits |= u32::from(sum >= least_sure) << (x % 32);
             }
+            (*likely, *sure) = (likely_bits, sure_bits);
         }
     }
 }

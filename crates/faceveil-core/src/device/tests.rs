@@ -165,7 +165,7 @@ fn no_bit_of_a_hidden_pixel_stays_and_no_other_pixel_changes() {
         assert_eq!(a, b, "{layout:?}");
         let changed = (0..a.len()).filter(|&i| a[i] != bytes[i]).map(first).collect::<Vec<_>>();
         let near = |i: &usize| {
-            hidden.at(i % 32, i / 32) || (layout == PixelLayout::Yuv422 && hidden.at(i % 32 ^ 1, i / 32))
+            hidden.at(i % 32, i / 32) || (layout == PixelLayout::Yuv422 && hidden.at((i % 32) ^ 1, i / 32))
         };
         assert!(changed.iter().all(near) && changed.len() > 300, "{layout:?}");
         assert!(before != b);

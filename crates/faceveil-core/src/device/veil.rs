@@ -83,7 +83,7 @@ impl Veil {
         let (width, height) = frame.size();
         let (known_width, known_height) = hidden.size();
         for y in 0..height {
-            let (above, below, down) = between(y, height);
+            let row = self.row(y, height);
             for index in 0..width.div_ceil(32) {
                 let first = 32 * index;
                 let known = if y < known_height { known_width.saturating_sub(first).min(32) } else { 0 };
@@ -93,21 +93,27 @@ impl Veil {
                     let x = first + word.trailing_zeros() as usize;
                     word &= word - 1;
                     if x < width {
-                        frame.put(x, y, self.color(x, width, (above, below, down)));
+                        frame.put(x, y, self.color(x, width, &row));
                     }
                 }
             }
         }
     }
 
-    /// Cells are blended bilinearly between their middles.
-    fn color(&self, x: usize, width: usize, (above, below, down): (usize, usize, i32)) -> [u8; 3] {
+    /// The cells' columns at the height of row `y`, in 256ths. Cells are blended bilinearly between their middles.
+    fn row(&self, y: usize, height: usize) -> [i32; CELLS] {
+        let (above, below, down) = between(y, height);
+        let [above, below] = [above, below].map(|row| self.luma.get(row).copied().unwrap_or([0; CELLS]));
+        core::array::from_fn(|column| {
+            let at = |row: &[u8; CELLS]| row.get(column).copied().map_or(0, i32::from);
+            at(&above) * (256 - down) + at(&below) * down
+        })
+    }
+
+    fn color(&self, x: usize, width: usize, row: &[i32; CELLS]) -> [u8; 3] {
         let (left, right, along) = between(x, width);
-        let at = |row: usize, column: usize| {
-            i32::from(self.luma.get(row).and_then(|row| row.get(column)).copied().unwrap_or(0))
-        };
-        let line = |row: usize| at(row, left) * (256 - along) + at(row, right) * along;
-        let luma = (line(above) * (256 - down) + line(below) * down + (1 << 15)) >> 16;
+        let at = |column: usize| row.get(column).copied().unwrap_or(0);
+        let luma = (at(left) * (256 - along) + at(right) * along + (1 << 15)) >> 16;
         // Near black and white there is no room for colour: fade it rather than clip one channel.
         let room = (luma * 5 / 2).min((255 - luma) * 4).min(255);
         let [blue, red] = self.tint.map(|tint| (128 + (tint * room) / 255).clamp(0, 255) as u8);

@@ -83,7 +83,8 @@ impl Follower {
         let ways = waiting.iter().zip(&forwards).zip(&backwards);
         let mut frames: Vec<FrameFaces> = ways.map(|((p, there), back)| frame(p, there, back)).collect();
         let thumb = Some(Thumb::of(pyramid.luma()));
-        frames.push(FrameFaces { faces: faces.into_iter().map(Sighting::from).collect(), thumb, cut: false });
+        let faces = faces.into_iter().map(Sighting::from).collect();
+        frames.push(FrameFaces { faces, thumb, cut: false, searched: true });
         self.last = Some((pyramid, strong));
         frames
     }
@@ -174,7 +175,7 @@ fn frame(waiting: &Waiting, forwards: &[Way], backwards: &[Way]) -> FrameFaces {
         }
     }
     let faces = faces.into_iter().map(|face| Sighting { face, followed: true }).collect();
-    FrameFaces { faces, thumb: Some(Thumb::of(waiting.pyramid.luma())), cut: false }
+    FrameFaces { faces, thumb: Some(Thumb::of(waiting.pyramid.luma())), cut: false, searched: false }
 }
 
 /// The nearer detection's box leads; where the ways disagree both are hidden.

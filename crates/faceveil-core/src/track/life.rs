@@ -35,12 +35,17 @@ pub(super) struct Life {
     motion: Motion,
     /// Whether a detector was ever sure of it.
     pub sure: bool,
+    /// Its best score.
+    best: f32,
+    /// How often a detector was sure of it, and when for the last time.
+    surely: (u32, u64),
 }
 
 impl Life {
     pub fn new(opens: u64, seen: Seen) -> Self {
         let (motion, sure) = (Motion::new(&seen.face.rect), seen.presence == Presence::Seen);
-        Self { id: None, opens, closes: None, seen: [seen].into(), motion, sure }
+        let (best, surely) = (seen.face.score, (u32::from(sure), seen.frame));
+        Self { id: None, opens, closes: None, seen: [seen].into(), motion, sure, best, surely }
     }
 
     /// Takes the next sighting.
@@ -48,7 +53,11 @@ impl Life {
         let frames = seen.frame.saturating_sub(self.last().frame);
         self.motion.advance(frames.min(u64::from(u32::MAX)) as u32);
         self.motion.see(&seen.face.rect);
-        self.sure |= seen.presence == Presence::Seen;
+        self.best = self.best.max(seen.face.score);
+        if seen.presence == Presence::Seen {
+            self.sure = true;
+            self.surely = (self.surely.0.saturating_add(1), seen.frame);
+        }
         self.seen.push_back(seen);
     }
 
@@ -57,6 +66,23 @@ impl Life {
         self.seen.extend(other.seen);
         self.motion = other.motion;
         self.sure |= other.sure;
+        self.best = self.best.max(other.best);
+        self.surely = (self.surely.0.saturating_add(other.surely.0), self.surely.1.max(other.surely.1));
+    }
+
+    /// Whether it is more than one doubtful detection that the searches before and after it, in `searches`, did not
+    /// confirm.
+    pub fn is_confirmed(&self, searches: &VecDeque<u64>, settings: &TrackSettings) -> bool {
+        let (times, last) = self.surely;
+        if times > 1 || self.best >= settings.certain {
+            return true;
+        }
+        let near = |frame: &&u64| {
+            let closed = self.closes.is_some_and(|closes| **frame >= closes);
+            **frame >= self.opens && !closed && frame.abs_diff(last) <= u64::from(settings.gap)
+        };
+        let (before, after) = (|f: &u64| *f < last, |f: &u64| *f > last);
+        !(searches.iter().filter(near).any(before) && searches.iter().filter(near).any(after))
     }
 
     pub fn first(&self) -> &Seen {

@@ -69,6 +69,8 @@ pub struct FrameFaces {
     pub thumb: Option<Thumb>,
     /// Whether a new scene is known to start with this frame.
     pub cut: bool,
+    /// Whether a detector has looked for all faces of it.
+    pub searched: bool,
 }
 
 /// Why a face is hidden in a frame.

@@ -30,6 +30,9 @@ pub enum TrackError {
 pub struct TrackSettings {
     /// Score from which a detection starts a track, `0.0..=1.0`. What is weaker only continues one.
     pub strong: f32,
+    /// Score from which a single detection is a track, `0.0..=1.0`. A weaker one needs another of at least
+    /// [`Self::strong`], unless no other search of its scene could have given one.
+    pub certain: f32,
     /// Frames for which a face is hidden before it was first found.
     pub lead: u32,
     /// Frames for which a face is hidden after it was last found.
@@ -47,12 +50,12 @@ pub struct TrackSettings {
 impl TrackSettings {
     /// For files: looks both ways.
     pub fn offline(strong: f32) -> Self {
-        Self { strong, lead: 4, hold: 4, gap: 20, smooth: 3, growth: 0.01, delay: 24 }
+        Self { strong, certain: strong, lead: 4, hold: 4, gap: 20, smooth: 3, growth: 0.01, delay: 24 }
     }
 
     /// For cameras: no latency, and a lost face is held for longer.
     pub fn live(strong: f32) -> Self {
-        Self { strong, lead: 0, hold: 15, gap: 20, smooth: 3, growth: 0.03, delay: 0 }
+        Self { strong, certain: strong, lead: 0, hold: 15, gap: 20, smooth: 3, growth: 0.03, delay: 0 }
     }
 
     /// # Errors
@@ -68,7 +71,7 @@ impl TrackSettings {
         if let Some(&(name, frames)) = frames.iter().find(|(_, frames)| *frames > MOST_FRAMES) {
             return Err(TrackError::Frames { name, frames });
         }
-        let shares = [("strong", self.strong), ("growth", self.growth)];
+        let shares = [("strong", self.strong), ("certain", self.certain), ("growth", self.growth)];
         match shares.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
             Some((name, value)) => Err(TrackError::Share { name, value }),
             None => Ok(()),

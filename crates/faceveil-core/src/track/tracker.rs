@@ -23,7 +23,9 @@ pub struct Tracker {
     settings: TrackSettings,
     cuts: CutDetector,
     /// Frames whose cut is not decided.
-    waiting: VecDeque<Vec<Sighting>>,
+    waiting: VecDeque<(Vec<Sighting>, bool)>,
+    /// Frames that a detector has searched, as far back as a track may be confirmed.
+    searches: VecDeque<u64>,
     /// For each frame that is not told, whether a scene starts there.
     untold: VecDeque<bool>,
     lives: Vec<Life>,
@@ -45,6 +47,7 @@ impl Tracker {
             settings,
             cuts: CutDetector::new(AHEAD.min(settings.delay as usize)),
             waiting: VecDeque::new(),
+            searches: VecDeque::new(),
             untold: VecDeque::new(),
             lives: Vec::new(),
             taken: 0,
@@ -66,7 +69,7 @@ impl Tracker {
 
     /// Takes the next frame, and tells the one `delay` frames before it, if there is one.
     pub fn push(&mut self, frame: FrameFaces) -> Option<TrackedFrame> {
-        self.waiting.push_back(frame.faces);
+        self.waiting.push_back((frame.faces, frame.searched));
         if let Some(cut) = self.cuts.push(frame.thumb, frame.cut) {
             self.take(cut);
         }
@@ -84,8 +87,11 @@ impl Tracker {
 
     /// Puts the next frame's sightings into the tracks.
     fn take(&mut self, cut: bool) {
-        let Some(sightings) = self.waiting.pop_front() else { return };
+        let Some((sightings, searched)) = self.waiting.pop_front() else { return };
         let frame = self.taken;
+        if searched {
+            self.searches.push_back(frame);
+        }
         self.taken += 1;
         self.untold.push_back(cut);
         if cut {
@@ -196,7 +202,15 @@ impl Tracker {
     fn tell(&mut self) -> TrackedFrame {
         let (index, settings) = (self.told, self.settings);
         let mut faces = Vec::new();
-        for life in self.lives.iter_mut().filter(|life| life.sure) {
+        let early = index.saturating_sub(2 * u64::from(settings.gap) + u64::from(settings.hold));
+        while self.searches.front().is_some_and(|&frame| frame < early) {
+            self.searches.pop_front();
+        }
+        let told = |life: &&mut Life| {
+            // What was shown as hidden once stays so.
+            life.sure && (life.id.is_some() || life.is_confirmed(&self.searches, &settings))
+        };
+        for life in self.lives.iter_mut().filter(told) {
             let id = life.id.unwrap_or(TrackId(self.next_id));
             if let Some(face) = life.at(id, index, &settings) {
                 if life.id.is_none() {

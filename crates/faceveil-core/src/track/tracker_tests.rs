@@ -20,7 +20,12 @@ fn face(x: f32, y: f32, side: f32, score: f32) -> Face {
 }
 
 fn frame(faces: Vec<Face>) -> FrameFaces {
-    FrameFaces { faces: faces.into_iter().map(Sighting::from).collect(), thumb: None, cut: false }
+    FrameFaces {
+        faces: faces.into_iter().map(Sighting::from).collect(),
+        thumb: None,
+        cut: false,
+        searched: true,
+    }
 }
 
 fn run(settings: TrackSettings, frames: Vec<FrameFaces>) -> Vec<TrackedFrame> {
@@ -258,4 +263,25 @@ proptest! {
         let frames: Vec<_> = frames.collect();
         prop_assert_eq!(run(offline(), frames.clone()).len(), frames.len());
     }
+}
+
+#[test]
+fn a_single_doubtful_detection_needs_another_where_there_could_be_one() {
+    let settings = TrackSettings { certain: 0.8, ..offline() };
+    let told = |at: &[(u64, f32)], searched: &[u64]| {
+        let frames = (0..40).map(|i| {
+            let seen = at.iter().filter(|(frame, _)| *frame == i);
+            let faces = seen.map(|(_, score)| face(50.0, 50.0, 20.0, *score)).collect();
+            FrameFaces { searched: searched.contains(&i), ..frame(faces) }
+        });
+        tracks(&run(settings, frames.collect()))
+    };
+    let all = [5, 10, 15, 20];
+    assert_eq!(told(&[(10, 0.6)], &all), 0);
+    assert_eq!(told(&[(10, 0.9)], &all), 1, "certain");
+    assert_eq!(told(&[(10, 0.6), (15, 0.6)], &all), 1, "seen twice");
+    assert_eq!(told(&[(10, 0.6)], &[10]), 1, "nobody else has looked");
+    assert_eq!(told(&[(5, 0.6)], &all), 1, "nobody has looked before");
+    assert_eq!(told(&[(20, 0.6)], &all), 1, "nobody has looked after");
+    assert_eq!(told(&[(10, 0.6)], &[10, 35]), 1, "too late to tell");
 }

@@ -65,7 +65,8 @@ impl Int8Gate {
         };
         let model = Model::parse(self.file.bytes()).expect("it was parsed when it was read");
         let mut arena = vec![0; model.arena_len()];
-        let out = model.run(Input::Frame(frame), &mut arena).expect("a parsed network takes frames of its size");
+        let out =
+            model.run(Input::Frame(frame), &mut arena).expect("a parsed network takes frames of its size");
         out.iter().map(|&q| self.output.value(q)).collect()
     }
 }

@@ -169,9 +169,8 @@ impl Gate {
 }
 
 fn fitted(raster: &Raster, shape: Size, backdrop: Backdrop) -> Result<RgbImage, DetectError> {
-    let fitted =
-        Letterbox::fit((raster.width(), raster.height()), (shape.width as u32, shape.height as u32));
-    Ok(RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)?)
+    let fitted = Letterbox::fit((raster.width(), raster.height()), (shape.width as u32, shape.height as u32));
+    RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)
 }
 
 /// The view's values as `[channels, height, width]`, 0 where the frame goes on.

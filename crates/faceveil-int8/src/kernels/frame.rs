@@ -62,8 +62,25 @@ impl Frame<'_> {
         let columns = (self.width / block.max(1)).max(1);
         let (top, left) = (index / columns * block, index % columns * block);
         for (dy, line) in values.chunks_exact_mut((3 * block).max(1)).enumerate() {
-            for (dx, value) in line.chunks_exact_mut(3).enumerate() {
-                value.copy_from_slice(&self.pixel(left + dx, top + dy));
+            let start = (top + dy) * self.width + left;
+            match self.format {
+                PixelFormat::Rgb888 => {
+                    let bytes = self.bytes.get(3 * start..3 * (start + block)).unwrap_or_default();
+                    line.iter_mut().zip(bytes).for_each(|(value, &byte)| *value = (byte ^ 0x80) as i8);
+                }
+                PixelFormat::Rgb565 => {
+                    let bytes = self.bytes.get(2 * start..2 * (start + block)).unwrap_or_default();
+                    for (values, word) in line.chunks_exact_mut(3).zip(bytes.chunks_exact(2)) {
+                        // Each word has two bytes.
+                        let rgb = rgb565(u16::from(word[0]) | u16::from(word[1]) << 8);
+                        values.copy_from_slice(&rgb.map(|v| (v ^ 0x80) as i8));
+                    }
+                }
+                PixelFormat::Yuv422 => {
+                    for (dx, values) in line.chunks_exact_mut(3).enumerate() {
+                        values.copy_from_slice(&self.pixel(left + dx, top + dy));
+                    }
+                }
             }
         }
     }
@@ -85,6 +102,7 @@ impl Frame<'_> {
 }
 
 /// The bits repeated, so that full is 255.
+#[inline(always)]
 pub(super) fn rgb565(word: u16) -> [u8; 3] {
     let (red, green, blue) = (word >> 11, word >> 5 & 63, word & 31);
     [red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2].map(|v| v as u8)

@@ -82,9 +82,9 @@ fn plots(comparison: &Comparison) -> Result<String> {
     let mut text = String::from("<h2>Trade-offs</h2>\n");
     for (svg, caption) in drawn {
         if let Some(svg) = svg {
-            let _ = write!(
+            let _ = writeln!(
                 text,
-                "<div class=\"plot\">{svg}</div><p class=\"small\">{caption} Both axes are logarithmic.</p>\n"
+                "<div class=\"plot\">{svg}</div><p class=\"small\">{caption} Both axes are logarithmic.</p>"
             );
         }
     }

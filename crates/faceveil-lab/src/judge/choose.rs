@@ -6,8 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use faceveil_data::dataset;
-use faceveil_data::split::{Set, lab};
+use faceveil_data::split::Set;
 use faceveil_infer::gate::{Gate, GateWeights, Point};
 use faceveil_media::Limits;
 
@@ -106,10 +105,7 @@ impl Tried {
 /// The masks of a set's pictures that were kept to choose on.
 fn look(gate: &Gate, shared: &Path, set: Set) -> Result<Vec<Looked>> {
     let mut looked = Vec::new();
-    for item in dataset::load_names(shared, set, &lab::training(set))?
-        .into_iter()
-        .filter(|i| sources::is_valid(set, &i.name))
-    {
+    for item in sources::kept(shared, set)? {
         let place = || item.image_path.display().to_string();
         let bytes = fs::read(&item.image_path).with_context(place)?;
         let raster = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?.raster;

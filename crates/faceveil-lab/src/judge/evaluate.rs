@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::args::EvaluateArgs;
 use super::coverage::{Looked, overlap};
 use super::page;
+use crate::train::sources;
 
 /// The sets that are judged.
 const SETS: [Set; 5] = [Set::Fddb, Set::MasksVoc, Set::WiderYolo, Set::YoutubeKeypoints, Set::Negatives];
@@ -51,8 +52,15 @@ pub struct Row {
 pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for set in SETS {
-        let items = dataset::load_names(&args.shared, set, &lab::held_out(set))?;
+        let items = if args.kept {
+            sources::kept(&args.shared, set)?
+        } else {
+            dataset::load_names(&args.shared, set, &lab::held_out(set))?
+        };
         let items: Vec<Item> = items.into_iter().step_by(args.every.max(1)).collect();
+        if items.is_empty() {
+            continue;
+        }
         for named in &args.gate {
             let (name, file) = pair(named)?;
             let bytes = fs::read(file).with_context(|| file.to_owned())?;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use faceveil_data::dataset;
-use faceveil_data::split::{Part, Set};
+use faceveil_data::split::{Set, lab};
 use faceveil_infer::gate::{Gate, GateWeights, Mask, Point};
 use faceveil_media::Limits;
 use faceveil_net::{Graph, Shape};
@@ -131,7 +131,7 @@ fn calibration_pictures(shared: &Path, shape: Shape, count: usize) -> Result<Vec
     let mut inputs = Vec::new();
     let each = count.div_ceil(SETS.len());
     for set in SETS {
-        let items = dataset::load(shared, set, Part::Tune)?;
+        let items = dataset::load_names(shared, set, &lab::training(set))?;
         let train: Vec<_> = items.into_iter().filter(|i| !sources::is_valid(set, &i.name)).collect();
         let step = (train.len() / each.max(1)).max(1);
         for item in train.iter().step_by(step).take(each) {
@@ -161,8 +161,7 @@ impl Kept {
     fn load(shared: &Path) -> Result<Self> {
         let mut sets = [Vec::new(), Vec::new(), Vec::new()];
         for (set, kept) in SETS.into_iter().zip(&mut sets) {
-            let items = dataset::load(shared, set, Part::Tune)?;
-            for item in items.into_iter().filter(|i| sources::is_valid(set, &i.name)) {
+            for item in sources::kept(shared, set)? {
                 let place = || item.image_path.display().to_string();
                 let bytes = fs::read(&item.image_path).with_context(place)?;
                 let raster = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?.raster;

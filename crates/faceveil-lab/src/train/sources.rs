@@ -109,6 +109,16 @@ pub fn fingerprint(sources: &[Source]) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The pictures of a set that are kept to choose on.
+///
+/// # Errors
+/// If a picture or its annotation is missing or cannot be understood.
+pub fn kept(shared: &Path, set: Set) -> Result<Vec<Item>> {
+    let mut items = dataset::load_names(shared, set, &lab::training(set))?;
+    items.retain(|item| is_valid(set, &item.name));
+    Ok(items)
+}
+
 /// A tenth is kept to choose on: whole days of fddb, whole persons of youtube.
 pub fn is_valid(set: Set, name: &str) -> bool {
     let group = match set {

@@ -41,6 +41,6 @@ pub use error::VideoError;
 pub use frames::Frame;
 pub use live::{LIVE_LAYOUT, LIVE_TIME_BASE, LiveDecoder, LiveEncoder, LiveSource, LiveTarget, PipeFormat};
 pub use pixels::{Chroma, PixelLayout, Plane};
-pub use probe::{AudioStream, Colours, Probe, VideoStream, count_frames, parse_probe, probe};
+pub use probe::{AudioStream, Colours, Probe, VideoStream, count_frames, leftovers, parse_probe, probe};
 pub use time::TimeBase;
 pub use tools::Tools;

@@ -1,5 +1,6 @@
 //! What a video file holds, as `ffprobe` tells it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -124,6 +125,47 @@ pub fn count_frames(tools: &Tools, path: &Path) -> Result<u64, VideoError> {
     let counted: Counted = parse(&ask(command, path, tools)?)?;
     let count = counted.streams.first().and_then(|s| s.nb_read_packets.as_deref()?.parse().ok());
     count.ok_or(VideoError::NoFrames)
+}
+
+/// What a file tells besides picture and sound, by name: tags that are not those of every file of its kind, chapters,
+/// and other streams.
+///
+/// # Errors
+/// [`VideoError`] if it cannot be read.
+pub fn leftovers(tools: &Tools, path: &Path) -> Result<Vec<String>, VideoError> {
+    let mut command = tools.ffprobe();
+    command.args(["-print_format", "json", "-show_chapters", "-show_programs"]);
+    command.args([
+        "-show_entries",
+        "format_tags:stream=index,codec_type:stream_tags:chapter=id:program=program_id",
+    ]);
+    input(&mut command, path);
+    let report: Tagged = parse(&ask(command, path, tools)?)?;
+    let told = |(name, value): (&String, &String)| {
+        let (name, value) = (name.to_ascii_lowercase(), value.as_str());
+        let usual = match &*name {
+            "major_brand" | "minor_version" | "compatible_brands" | "duration" | "vendor_id" => true,
+            "language" => value == "und",
+            "encoder" => value.starts_with("Lavc") || value.starts_with("Lavf"),
+            "handler_name" => ["VideoHandler", "SoundHandler"].contains(&value),
+            _ => false,
+        };
+        (!usual).then(|| format!("the tag {name}"))
+    };
+    let mut found: Vec<String> = report.format.tags.iter().filter_map(told).collect();
+    for stream in &report.streams {
+        found.extend(stream.tags.iter().filter_map(told));
+        let kind = stream.codec_type.as_deref().unwrap_or("unknown");
+        if !["video", "audio"].contains(&kind) {
+            found.push(format!("a stream of {kind}"));
+        }
+    }
+    if !report.chapters.is_empty() {
+        found.push(format!("{} chapters", report.chapters.len()));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 /// The report on a file. Nothing in it is trusted.
@@ -252,6 +294,29 @@ struct Counted {
 #[derive(Deserialize)]
 struct CountedStream {
     nb_read_packets: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Tagged {
+    #[serde(default)]
+    streams: Vec<TaggedStream>,
+    #[serde(default)]
+    format: Tags,
+    #[serde(default)]
+    chapters: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct TaggedStream {
+    codec_type: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Tags {
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -469,17 +469,24 @@ struct Terms {
 const WORTH_TABLES: usize = 512;
 
 impl Terms {
-    /// `None` if a step might overflow 32 bits, or the tables are not worth it.
-    fn new(sum: &Sum, len: usize) -> Option<Self> {
+    /// Runs `with` on the tables; `false` if a step might overflow 32 bits, or tables are not worth it.
+    #[inline(never)]
+    fn with(sum: &Sum, len: usize, with: &mut dyn FnMut(&Self)) -> bool {
         let small = |term: &Term| term.multiplier >= 0 && term.shift >= 0;
         let plain = (1..=22).contains(&sum.shift) && sum.multiplier >= 0 && small(&sum.a) && small(&sum.b);
         if !plain || len < WORTH_TABLES {
-            return None;
+            return false;
         }
-        let doubled = |term: &Term| core::array::from_fn(|bits| 2 * term.scaled(bits as u8 as i8));
         let rounding = (2 * i32::from(sum.out_zero) + 1) << (sum.shift - 1);
         let (multiplier, shift) = (sum.multiplier, sum.shift.into());
-        Some(Self { a: doubled(&sum.a), b: doubled(&sum.b), multiplier, rounding, shift })
+        // Filled where it is: a copy would double the stack.
+        let mut terms = Self { a: [0; 256], b: [0; 256], multiplier, rounding, shift };
+        for (bits, (a, b)) in terms.a.iter_mut().zip(&mut terms.b).enumerate() {
+            *a = 2 * sum.a.scaled(bits as u8 as i8);
+            *b = 2 * sum.b.scaled(bits as u8 as i8);
+        }
+        with(&terms);
+        true
     }
 
     /// # Safety
@@ -498,10 +505,9 @@ impl Terms {
 }
 
 pub(in crate::kernels) fn add_in_place(sum: &Sum, a: &[i8], b: &mut [i8]) -> bool {
-    let Some(terms) = Terms::new(sum, a.len()) else { return false };
-    // SAFETY: both have `a.len()` values (checked by the caller of this module), not 0.
-    unsafe { terms.add(sum, a.as_ptr(), b.as_mut_ptr(), a.len()) };
-    true
+    let len = a.len().min(b.len());
+    // SAFETY: both have `len` values, not 0.
+    Terms::with(sum, len, &mut |terms| unsafe { terms.add(sum, a.as_ptr(), b.as_mut_ptr(), len) })
 }
 
 pub(in crate::kernels) fn add_upsampled_in_place(
@@ -510,16 +516,16 @@ pub(in crate::kernels) fn add_upsampled_in_place(
     a: &[i8],
     b: &mut [i8],
 ) -> bool {
-    let Some(terms) = Terms::new(sum, b.len()) else { return false };
-    for (row, pair) in a.chunks_exact(w * c).zip(b.chunks_exact_mut(4 * w * c)) {
-        for line in pair.chunks_exact_mut(2 * w * c) {
-            for (place, square) in row.chunks_exact(c).zip(line.chunks_exact_mut(2 * c)) {
-                for b in square.chunks_exact_mut(c) {
-                    // SAFETY: both have `c` values, at least 1.
-                    unsafe { terms.add(sum, place.as_ptr(), b.as_mut_ptr(), c) };
+    Terms::with(sum, b.len(), &mut |terms| {
+        for (row, pair) in a.chunks_exact(w * c).zip(b.chunks_exact_mut(4 * w * c)) {
+            for line in pair.chunks_exact_mut(2 * w * c) {
+                for (place, square) in row.chunks_exact(c).zip(line.chunks_exact_mut(2 * c)) {
+                    for b in square.chunks_exact_mut(c) {
+                        // SAFETY: both have `c` values, at least 1.
+                        unsafe { terms.add(sum, place.as_ptr(), b.as_mut_ptr(), c) };
+                    }
                 }
             }
         }
-    }
-    true
+    })
 }

@@ -243,9 +243,9 @@ fn attacks(comparison: &Comparison) -> String {
         100.0 * floor.chance
     );
     for (name, clear) in &floor.embedders {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "<p><b>{}</b>. Nothing hidden: rank-1 {}, true accepts {}. Different people: cosine {}, under 0.4: {}.</p>\n",
+            "<p><b>{}</b>. Nothing hidden: rank-1 {}, true accepts {}. Different people: cosine {}, under 0.4: {}.</p>",
             escaped(name),
             percent(clear.rank1),
             percent(clear.true_accepts),

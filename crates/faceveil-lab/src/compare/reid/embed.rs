@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn points_come_to_lie_on_the_template() {
         // A white dot at each point, of a face twice the size and turned by 30°.
-        let (sin, cos) = 0.5235988_f64.sin_cos();
+        let (sin, cos) = std::f64::consts::FRAC_PI_6.sin_cos();
         let place =
             |(x, y): (f64, f64)| (120.0 + 2.0 * (x * cos - y * sin), 40.0 + 2.0 * (x * sin + y * cos));
         let points = TEMPLATE.map(place);
