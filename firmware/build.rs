@@ -16,6 +16,8 @@ fn main() {
     let machine = ["m4", "m7", "m55"].into_iter().find(feature);
     let machine = machine.expect("choose a machine: --features m4, m7 or m55");
     println!("cargo::rustc-link-arg=-T{machine}.x");
+    // Functions whose code is the same are one.
+    println!("cargo::rustc-link-arg=--icf=all");
 }
 
 /// Writes `model.rs`: the file, its arena's length and its input's size; without a file an error for who includes it.

@@ -39,15 +39,21 @@ impl Line {
     }
 }
 
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for &byte in text.as_bytes() {
+impl Line {
+    fn push(&mut self, text: &[u8]) {
+        for &byte in text {
             if self.len == self.bytes.len() - 1 {
                 self.flush();
             }
             self.bytes[self.len] = byte;
             self.len += 1;
         }
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
         Ok(())
     }
 }
@@ -68,15 +74,17 @@ pub fn number(name: &str, value: u64) {
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    let digits = core::str::from_utf8(&digits[at..]).unwrap_or_default();
-    let _ = [name, " ", digits, "\n"].map(|text| line.write_str(text));
+    for text in [name.as_bytes(), b" ", &digits[at..], b"\n"] {
+        line.push(text);
+    }
     line.flush();
 }
 
 /// Prints a line.
 pub fn say(text: &str) {
     let mut line = Line { bytes: [0; 128], len: 0 };
-    let _ = [text, "\n"].map(|text| line.write_str(text));
+    line.push(text.as_bytes());
+    line.push(b"\n");
     line.flush();
 }
 
@@ -90,20 +98,19 @@ pub fn exit(code: i32) -> ! {
 }
 
 /// Word `index` of the emulator's `arg=` settings.
-pub fn argument(index: usize, buffer: &mut [u8; 512]) -> Option<&str> {
+pub fn argument(index: usize, buffer: &mut [u8; 512]) -> Option<&[u8]> {
     let block = [buffer.as_mut_ptr() as usize, buffer.len()];
     if call(COMMAND_LINE, block.as_ptr() as usize) != 0 {
         return None;
     }
     let end = buffer.iter().position(|&b| b == 0)?;
-    let words = core::str::from_utf8(&buffer[..end]).ok()?.as_bytes().split(|&b| b == b' ');
-    words.skip(index).map(core::str::from_utf8).next()?.ok()
+    buffer[..end].split(|&byte| byte == b' ').nth(index)
 }
 
 /// Fills `bytes` from the start of the host's file; `None` unless it has as many.
-pub fn read(path: &str, bytes: &mut [u8]) -> Option<()> {
+pub fn read(path: &[u8], bytes: &mut [u8]) -> Option<()> {
     let mut name = [0u8; 512];
-    name.get_mut(..path.len())?.copy_from_slice(path.as_bytes());
+    name.get_mut(..path.len())?.copy_from_slice(path);
     // Mode 1: "rb".
     let file = call(OPEN, [name.as_ptr() as usize, 1, path.len()].as_ptr() as usize);
     if file < 0 {

@@ -24,20 +24,44 @@ struct Machine {
     cpu: &'static str,
     target: &'static str,
     board: &'static str,
+    /// The firmware's profile: `release` is small, `quick` has fewer instructions.
+    profile: &'static str,
     /// The network that is run there, and the side of its frames.
     network: (&'static str, usize),
 }
 
 const M: &str = "thumbv7em-none-eabihf";
 const MACHINES: [Machine; 4] = [
-    Machine { name: "m4", cpu: "cortex-m4", target: M, board: "mps2-an386", network: ("gate-96", 96) },
-    Machine { name: "m7", cpu: "cortex-m7", target: M, board: "mps2-an500", network: ("gate-96", 96) },
-    Machine { name: "m7", cpu: "cortex-m7", target: M, board: "mps2-an500", network: ("gate", 128) },
+    Machine {
+        name: "m4",
+        cpu: "cortex-m4",
+        target: M,
+        board: "mps2-an386",
+        profile: "release",
+        network: ("gate-96", 96),
+    },
+    Machine {
+        name: "m7",
+        cpu: "cortex-m7",
+        target: M,
+        board: "mps2-an500",
+        profile: "release",
+        network: ("gate-96", 96),
+    },
+    Machine {
+        name: "m7",
+        cpu: "cortex-m7",
+        target: M,
+        board: "mps2-an500",
+        profile: "quick",
+        network: ("gate", 128),
+    },
     Machine {
         name: "m55",
         cpu: "cortex-m55",
         target: "thumbv8m.main-none-eabihf",
         board: "mps3-an547",
+        profile: "quick",
         network: ("gate", 128),
     },
 ];
@@ -92,7 +116,8 @@ impl Machine {
                     "build",
                     "--quiet",
                     "--locked",
-                    "--release",
+                    "--profile",
+                    self.profile,
                     "-Zbuild-std=core",
                     "--target",
                     self.target,
@@ -110,7 +135,7 @@ impl Machine {
                 )
                 .env_remove("RUSTUP_TOOLCHAIN"),
         )?;
-        Ok(built.join(self.target).join("release").join(program))
+        Ok(built.join(self.target).join(self.profile).join(program))
     }
 
     /// What the program says; an error if it does not end well.

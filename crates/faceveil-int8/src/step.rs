@@ -75,7 +75,7 @@ impl At {
         let start = offset as usize;
         let end = start.checked_add(len);
         let bytes = end.and_then(|end| model.bytes().get(start..end));
-        bytes.filter(|_| start & 3 == 0).ok_or(self.wrong(what, offset))
+        bytes.filter(|_| start % 4 == 0).ok_or(self.wrong(what, offset))
     }
 }
 

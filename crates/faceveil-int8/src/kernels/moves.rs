@@ -19,20 +19,12 @@ pub fn max_pool2x2([h, w, c]: [usize; 3], input: &[i8], out: &mut [i8]) -> Resul
     need("input", size(h, w, c)?, input.len())?;
     even(h, w)?;
     need("out", input.len() / 4, out.len())?;
-    let pairs = input.chunks_exact(2 * w * c).zip(out.chunks_exact_mut(w / 2 * c));
-    for (rows, out) in pairs {
-        let (above, below) = rows.split_at(w * c);
-        let squares = above.chunks_exact(2 * c).zip(below.chunks_exact(2 * c));
-        for ((above, below), out) in squares.zip(out.chunks_exact_mut(c)) {
-            let [left, right, low_left, low_right] = [above.split_at(c), below.split_at(c)]
-                .map(|(left, right)| [left, right])
-                .as_flattened()
-                .try_into()
-                .unwrap_or([above; 4]);
-            let four = left.iter().zip(right).zip(low_left.iter().zip(low_right));
-            for (out, ((a, b), (c, d))) in out.iter_mut().zip(four) {
-                *out = *a.max(b).max(c).max(d);
-            }
+    let columns = w / 2;
+    for (place, out) in out.chunks_exact_mut(c).enumerate() {
+        let start = (place / columns * 2 * w + place % columns * 2) * c;
+        let four = [0, c, w * c, w * c + c].map(|offset| input.get(start + offset..).unwrap_or_default());
+        for (channel, out) in out.iter_mut().enumerate() {
+            *out = four.iter().filter_map(|values| values.get(channel)).copied().max().unwrap_or(i8::MIN);
         }
     }
     Ok(())

@@ -109,16 +109,17 @@ unsafe fn narrow(values: __m256i, [zero, min, max]: [i8; 3]) -> __m128i {
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn store(bytes: __m128i, out: &mut [i8]) {
-    let mut all = [0i8; 16];
-    // SAFETY: 8 bytes fit where they are written; 16 fit the array.
-    unsafe {
-        if out.len() >= LANES {
-            _mm_storel_epi64(out.as_mut_ptr().cast(), bytes);
-            return;
-        }
-        _mm_storeu_si128(all.as_mut_ptr().cast(), bytes);
+    if out.len() >= LANES {
+        // SAFETY: eight bytes are written.
+        unsafe { _mm_storel_epi64(out.as_mut_ptr().cast(), bytes) };
+        return;
     }
-    out.iter_mut().zip(all).for_each(|(out, value)| *out = value);
+    let mut all = [0i8; 16];
+    // SAFETY: the array has 16 bytes.
+    unsafe { _mm_storeu_si128(all.as_mut_ptr().cast(), bytes) };
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = all[i];
+    }
 }
 
 /// Eight bytes from `at` on, as words; behind the end 0.
@@ -128,16 +129,21 @@ unsafe fn store(bytes: __m128i, out: &mut [i8]) {
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn load(bytes: &[i8], at: usize) -> __m256i {
-    let mut short = [0i8; LANES];
-    // SAFETY: eight bytes are read where there are as many.
-    unsafe {
-        if let Some(eight) = bytes.get(at..at + LANES) {
-            return _mm256_cvtepi8_epi32(_mm_loadl_epi64(eight.as_ptr().cast()));
-        }
-        let rest = bytes.get(at..).unwrap_or_default();
-        short.iter_mut().zip(rest).for_each(|(to, &from)| *to = from);
-        _mm256_cvtepi8_epi32(_mm_loadl_epi64(short.as_ptr().cast()))
+    if at + LANES <= bytes.len() {
+        // SAFETY: eight bytes are there.
+        return unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(bytes.as_ptr().add(at).cast())) };
     }
+    let short = first_eight(bytes, at);
+    // SAFETY: eight bytes are there.
+    unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(short.as_ptr().cast())) }
+}
+
+#[cold]
+fn first_eight(bytes: &[i8], at: usize) -> [i8; LANES] {
+    let mut short = [0; LANES];
+    let rest = bytes.get(at..).unwrap_or_default();
+    short.iter_mut().zip(rest).for_each(|(to, &from)| *to = from);
+    short
 }
 
 fn bounds(requant: &Requant<'_>) -> [i8; 3] {
@@ -168,7 +174,9 @@ impl Fetch for Dense<'_> {
     fn fetch(&self, place: usize, values: &mut [i16]) {
         let depth = values.len();
         let from = &self.0[place * depth..(place + 1) * depth];
-        values.iter_mut().zip(from).for_each(|(to, &from)| *to = from.into());
+        for i in 0..depth {
+            values[i] = from[i].into();
+        }
     }
 }
 
@@ -256,12 +264,9 @@ unsafe fn group<const G: usize>(
     let bounds = bounds(&layer.requant);
     // SAFETY: as promised; all reads and writes are those of slices.
     unsafe {
-        let scales: [Scales; G] =
-            [Scales::of(&layer.requant, from), Scales::of(&layer.requant, from + LANES)][..G]
-                .try_into()
-                .unwrap_or_else(|_| unreachable!("G is 1 or 2"));
-        let start: [__m256i; G] =
-            core::array::from_fn(|g| _mm256_loadu_si256(bias.as_ptr().add(g * LANES).cast()));
+        let scales = [Scales::of(&layer.requant, from), Scales::of(&layer.requant, from + LANES)];
+        let mut start = [_mm256_loadu_si256(bias.as_ptr().cast()); G];
+        start[G - 1] = _mm256_loadu_si256(bias.as_ptr().add((G - 1) * LANES).cast());
         let line = x.len() / TILE;
         let places = out.len() / channels;
         for place in (0..places).step_by(TILE) {
@@ -270,11 +275,14 @@ unsafe fn group<const G: usize>(
                 fetch.fetch(place + index, &mut values[..depth]);
             }
             let sums = products::<G>(x, line, packed, start);
-            for (index, sums) in sums.into_iter().take(count).enumerate() {
-                for (g, (sums, scales)) in sums.into_iter().zip(&scales).enumerate() {
+            for (index, sums) in sums[..count].iter().enumerate() {
+                let end = (place + index + 1) * channels;
+                let mut g = 0;
+                while g < G {
                     let first = (place + index) * channels + from + g * LANES;
-                    let end = (first + LANES).min((place + index + 1) * channels);
-                    store(narrow(scales.scale(sums), bounds), &mut out[first..end]);
+                    let to = &mut out[first..end.min(first + LANES)];
+                    store(narrow(scales[g].scale(sums[g]), bounds), to);
+                    g += 1;
                 }
             }
         }
@@ -294,21 +302,29 @@ unsafe fn products<const G: usize>(
     start: [__m256i; G],
 ) -> [[__m256i; G]; TILE] {
     let mut sums = [start; TILE];
-    for (pair, weights) in packed.chunks_exact(2 * LANES * G).enumerate() {
-        debug_assert!(TILE * line <= x.len() && 2 * pair + 1 < line);
+    let pairs = packed.len() / (2 * LANES * G);
+    debug_assert!(TILE * line <= x.len() && 2 * pairs <= line);
+    // Plain loops: a closure would be compiled by itself, without the vector instructions.
+    let mut pair = 0;
+    while pair < pairs {
         // SAFETY: 16 weights are read for each group; pair number `pair` lies in each of the lines.
         unsafe {
-            let weights: [__m256i; G] = core::array::from_fn(|g| {
-                _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.as_ptr().add(2 * LANES * g).cast()))
-            });
-            for (index, sums) in sums.iter_mut().enumerate() {
-                let pair = x.as_ptr().add(index * line + 2 * pair).cast::<i32>().read_unaligned();
-                let pair = _mm256_set1_epi32(pair);
-                for (sum, &weights) in sums.iter_mut().zip(&weights) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(weights, pair));
+            let at = packed.as_ptr().add(pair * 2 * LANES * G);
+            let first = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.cast()));
+            let last = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.add(2 * LANES * (G - 1)).cast()));
+            let mut index = 0;
+            while index < TILE {
+                let values = x.as_ptr().add(index * line + 2 * pair).cast::<i32>().read_unaligned();
+                let values = _mm256_set1_epi32(values);
+                sums[index][0] = _mm256_add_epi32(sums[index][0], _mm256_madd_epi16(first, values));
+                if G > 1 {
+                    sums[index][G - 1] =
+                        _mm256_add_epi32(sums[index][G - 1], _mm256_madd_epi16(last, values));
                 }
+                index += 1;
             }
         }
+        pair += 1;
     }
     sums
 }
