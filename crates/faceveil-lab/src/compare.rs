@@ -10,6 +10,7 @@ pub mod judge;
 pub mod look;
 pub mod maker;
 pub mod page;
+pub mod paint;
 pub mod reid;
 pub mod result;
 pub mod slices;
@@ -123,7 +124,7 @@ fn write(
     let names: Vec<&str> = plan.contestants.iter().map(|c| &*c.name).collect();
     let gallery = page::Gallery::new(&names, cases, outcomes, args.shown, args.publishable)?;
     let page = page::page(comparison, &gallery, &plan.curves)?;
-    let json = serde_json::to_string_pretty(&rounded(serde_json::to_value(comparison)?))? + "\n";
+    let json = serde_json::to_string(&rounded(serde_json::to_value(comparison)?))? + "\n";
     for (name, text) in
         [("comparison.html", page), ("comparison.json", json), ("comparison.csv", csv::table(comparison))]
     {

@@ -68,7 +68,7 @@ fn row<'a>(comparison: &'a Value, name: &str) -> &'a Value {
     comparison["contestants"].as_array().unwrap().iter().find(|r| r["name"] == name).unwrap()
 }
 
-const CONTESTANTS: [&str; 10] = [
+const CONTESTANTS: [&str; 12] = [
     "--contestant",
     "truth",
     "--contestant",
@@ -79,6 +79,8 @@ const CONTESTANTS: [&str; 10] = [
     "nothing-128",
     "--contestant",
     "detector:yunet",
+    "--contestant",
+    "gate",
 ];
 
 /// What `truth,style=solid` wrote, as another program's folder, without one picture.

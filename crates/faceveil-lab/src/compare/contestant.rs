@@ -9,11 +9,12 @@ use faceveil_infer::weights::sha256_of;
 use serde::{Deserialize, Serialize};
 
 use super::cost::{Cost, of_file, of_gate, of_level, of_network};
+use super::paint::PaintingNet;
 
 /// What a contestant does with the faces it finds.
 const STYLES: [&str; 4] = ["veil", "pixelate", "blur", "solid"];
 /// Goes up when the same contestant would write other pictures than before.
-const OUTPUTS: u32 = 1;
+const OUTPUTS: u32 = 2;
 
 /// A side of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub enum Spec {
     Detector(DetectorName, Option<f32>, &'static str),
     /// A gate network: the one inside the program, or a name and a file.
     Gate(Option<(String, PathBuf)>),
+    /// A network in TFLite's int8 that gives the picture itself: a name and its file.
+    Tflite(String, PathBuf),
     /// Files that another program wrote.
     Outputs(String, PathBuf),
     /// The picture as it is, or shrunk into a frame of that side.
@@ -55,15 +58,15 @@ impl Spec {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         match kind {
             "all" if rest.is_empty() => return Ok(Self::all()),
-            "gate" | "outputs" if !rest.is_empty() => {
+            "gate" | "outputs" | "tflite" if !rest.is_empty() => {
                 let (name, path) =
                     rest.split_once('=').with_context(|| format!("{text:?} is not {kind}:NAME=PATH"))?;
                 check_name(name)?;
                 let (name, path) = (name.to_owned(), PathBuf::from(path));
-                return Ok(vec![if kind == "gate" {
-                    Self::Gate(Some((name, path)))
-                } else {
-                    Self::Outputs(name, path)
+                return Ok(vec![match kind {
+                    "gate" => Self::Gate(Some((name, path))),
+                    "tflite" => Self::Tflite(name, path),
+                    _ => Self::Outputs(name, path),
                 }]);
             }
             "gate" => return Ok(vec![Self::Gate(None)]),
@@ -117,7 +120,7 @@ impl Spec {
             Self::Detector(name, None, style) => styled(name.to_string(), style),
             Self::Detector(name, Some(threshold), style) => styled(format!("{name}-{threshold}"), style),
             Self::Gate(None) => "gate".to_owned(),
-            Self::Gate(Some((name, _))) | Self::Outputs(name, _) => name.clone(),
+            Self::Gate(Some((name, _))) | Self::Outputs(name, _) | Self::Tflite(name, _) => name.clone(),
             Self::Nothing(None) => "nothing".to_owned(),
             Self::Nothing(Some(side)) => format!("nothing-{side}"),
             Self::Truth(style) => styled("truth".to_owned(), style),
@@ -127,7 +130,7 @@ impl Spec {
     fn way(&self) -> Way {
         match self {
             Self::Level(..) | Self::Detector(..) => Way::Detector,
-            Self::Gate(_) => Way::Network,
+            Self::Gate(_) | Self::Tflite(..) => Way::Network,
             Self::Outputs(..) => Way::Outside,
             Self::Nothing(_) | Self::Truth(_) => Way::Baseline,
         }
@@ -196,8 +199,8 @@ pub struct Contestant {
     pub models: Vec<(String, String)>,
     /// What it costs, as far as that can be told without running it.
     pub cost: Cost,
-    /// The gate's file.
-    pub gate: Option<Vec<u8>>,
+    /// The file of a gate or painting network.
+    pub file: Option<Vec<u8>>,
 }
 
 impl Contestant {
@@ -206,7 +209,7 @@ impl Contestant {
     /// # Errors
     /// If a file is missing or is not what it should be.
     pub fn load(spec: Spec) -> Result<Self> {
-        let (mut way, mut gate) = (spec.way(), None);
+        let (mut way, mut file) = (spec.way(), None);
         let (what, models, cost) = match &spec {
             Spec::Level(level, style) => {
                 let models = Detection::Level.models(*level);
@@ -226,8 +229,8 @@ impl Contestant {
                     cost,
                 )
             }
-            Spec::Gate(file) => {
-                let bytes = match file {
+            Spec::Gate(named) => {
+                let bytes = match named {
                     Some((_, path)) => fs::read(path).with_context(|| path.display().to_string())?,
                     None => {
                         let inside = faceveil::models().iter().find(|m| m.name == "gate");
@@ -236,8 +239,15 @@ impl Contestant {
                 };
                 let (architecture, cost) = of_gate(&bytes)?;
                 let models = vec![(spec.name(), sha256_of(&bytes))];
-                gate = Some(bytes);
+                file = Some(bytes);
                 (format!("network {architecture}: a mask, veil"), models, cost)
+            }
+            Spec::Tflite(name, path) => {
+                let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+                let models = vec![(name.clone(), sha256_of(&bytes))];
+                let cost = PaintingNet::from_tflite(&bytes)?.cost()?;
+                file = Some(bytes);
+                ("a network that gives the picture itself, int8, in our runtime".to_owned(), models, cost)
             }
             Spec::Outputs(name, folder) => {
                 let about = about(folder)?;
@@ -262,7 +272,7 @@ impl Contestant {
         };
         let all = format!("{OUTPUTS} {} {spec:?} {models:?} {search}", env!("CARGO_PKG_VERSION"));
         let fingerprint = sha256_of(all.as_bytes());
-        Ok(Self { name: spec.name(), way, what, spec, fingerprint, models, cost, gate })
+        Ok(Self { name: spec.name(), way, what, spec, fingerprint, models, cost, file })
     }
 
     /// Whether its pictures are made here.
@@ -295,6 +305,7 @@ mod tests {
             ("detector:yunet,threshold=0.5", "yunet-0.5"),
             ("gate:new=a,b=c.fvnw", "new"),
             ("outputs:deface=some/folder", "deface"),
+            ("tflite:student=v1.tflite", "student"),
             ("nothing-128", "nothing-128"),
             ("truth,style=blur", "truth-blur"),
         ] {

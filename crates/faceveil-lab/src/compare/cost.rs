@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use faceveil::Level;
 use faceveil_infer::gate::GateWeights;
 use faceveil_infer::onnx;
+use faceveil_int8::Model;
+use faceveil_int8::model::FileBytes;
 use serde::{Deserialize, Serialize};
 
 /// Costs, as far as they are known.
@@ -48,7 +50,21 @@ fn planned(graph: &faceveil_net::Graph) -> Cost {
 /// # Errors
 /// If it is none.
 pub fn of_gate(bytes: &[u8]) -> Result<(String, Cost)> {
-    let graph = GateWeights::parse(bytes)?.graph()?;
+    let graph = match GateWeights::parse(bytes) {
+        Ok(weights) => weights.graph()?,
+        Err(problem) => {
+            let file = FileBytes::new(bytes);
+            // What is neither is told as what it was taken for.
+            let Ok(model) = Model::parse(file.bytes()) else { return Err(problem.into()) };
+            let cost = Cost {
+                macs: Some(model.macs()),
+                flash_bytes: Some(bytes.len() as u64),
+                ram_bytes: Some(model.arena_len() as u64),
+                ..Cost::default()
+            };
+            return Ok(("in int8".to_owned(), cost));
+        }
+    };
     Ok((graph.name().to_owned(), planned(&graph)))
 }
 

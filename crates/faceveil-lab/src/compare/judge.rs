@@ -157,7 +157,11 @@ pub fn place(work: &Path, contestant: &Contestant, case: &Case, sha256: &str) ->
         .path
         .extension()
         .is_some_and(|s| s.eq_ignore_ascii_case("jpg") || s.eq_ignore_ascii_case("jpeg"));
-    let ending = if jpeg && !matches!(contestant.spec, Spec::Nothing(Some(_))) { "jpg" } else { "png" };
+    let ending = if jpeg && !matches!(contestant.spec, Spec::Nothing(Some(_)) | Spec::Tflite(..)) {
+        "jpg"
+    } else {
+        "png"
+    };
     work.join("outputs").join(folder).join(&case.set).join(format!("{}.{}.{ending}", case.name, &sha256[..8]))
 }
 

@@ -3,12 +3,16 @@
 use anyhow::{Context, Result};
 use faceveil::{Anonymizer, Detection, EngineChoice, Face, Level, Region, Settings, Style};
 use faceveil_core::policy::{Outline, Policy};
-use faceveil_core::raster::{Color, Raster, Samples};
-use faceveil_data::truth::TruthFace;
+use faceveil_core::raster::Raster;
+use faceveil_data::truth::{Fit, TruthFace};
+use faceveil_eval::Original;
 use faceveil_infer::gate::{Gate, region};
-use faceveil_media::{EncodeOptions, Format, Photo, PngCoding, PngColour, SafeMetadata, Source};
+use faceveil_media::{EncodeOptions, Format, Photo, Source};
 
 use super::contestant::{Contestant, Spec, style};
+use super::paint::PaintingNet;
+use crate::dataset;
+use crate::dataset::build::encode;
 use crate::dataset::picture::Picture;
 
 /// The veil's noise must be the same in every run; who hides a face in earnest takes the system's randomness.
@@ -25,6 +29,8 @@ pub enum Maker {
     Ours(Box<Anonymizer>),
     /// A gate network.
     Gate(Box<Gate>),
+    /// A network that gives the picture itself.
+    Painting(Box<PaintingNet>),
     /// Nothing is done, but that the picture may be shrunk into a frame of that side.
     Nothing(Option<u32>),
     /// The true faces.
@@ -53,8 +59,12 @@ impl Maker {
                 )?
             }
             Spec::Gate(_) => {
-                let bytes = contestant.gate.as_ref().context("the gate was not read")?;
+                let bytes = contestant.file.as_ref().context("the gate was not read")?;
                 Self::Gate(Box::new(Gate::new(bytes)?))
+            }
+            Spec::Tflite(..) => {
+                let bytes = contestant.file.as_ref().context("the network was not read")?;
+                Self::Painting(Box::new(PaintingNet::from_tflite(bytes)?))
             }
             Spec::Nothing(side) => Self::Nothing(*side),
             Spec::Truth(named) => {
@@ -75,6 +85,11 @@ impl Maker {
                 let found = gate.faces(raster, None)?;
                 (found.iter().map(|f| region(f, FEATHER)).collect(), Style::Veil)
             }
+            Self::Painting(net) => {
+                // Who asks for pixels in place wants to know how long it takes.
+                std::hint::black_box(net.paint(raster)?);
+                return Ok(Vec::new());
+            }
             Self::Nothing(_) => return Ok(Vec::new()),
             Self::Truth(policy, style) => {
                 let face =
@@ -91,8 +106,10 @@ impl Maker {
     /// # Errors
     /// As [`Self::hide`], or if it cannot be encoded.
     pub fn make(&mut self, mut photo: Photo, faces: &[TruthFace]) -> Result<Vec<u8>> {
-        if let Self::Nothing(Some(side)) = self {
-            return shrunk(&photo.raster, *side);
+        match self {
+            Self::Nothing(Some(side)) => return png(&framed(&photo.raster, *side)?),
+            Self::Painting(net) => return png(&net.paint(&photo.raster)?),
+            _ => {}
         }
         let regions = self.hide(&mut photo.raster, faces)?;
         photo.mark_redacted(&regions);
@@ -104,38 +121,29 @@ impl Maker {
     }
 }
 
-/// In the middle of a black square, as the thesis does it.
-fn shrunk(raster: &Raster, side: u32) -> Result<Vec<u8>> {
-    let picture = Picture::from_raster(raster.clone());
-    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
-    let scale = f64::from(side) / width.max(height);
-    let of = |len: f64| ((len * scale).round_ties_even() as u32).max(1);
-    let small = picture.resized(of(width), of(height))?;
-    let (left, top) = ((side - small.width()) / 2, (side - small.height()) / 2);
-    let mut framed = Picture::flat(side, side, [0; 3]);
-    for y in 0..small.height() {
-        for x in 0..small.width() {
-            framed.pixels_mut()[((top + y) * side + left + x) as usize] = small.at(x, y);
-        }
-    }
-    let raster = Raster::new(side, side, Color::Rgb, Samples::U8(framed.pixels().to_vec()));
-    let coding = PngCoding { bit_depth: 8, palette: false, interlaced: false, colour: PngColour::default() };
-    let photo = Photo {
-        raster: raster.context("the frame is a square")?,
-        icc: None,
-        safe: SafeMetadata::default(),
-        source: Source::Png(coding),
-    };
-    Ok(faceveil_media::encode(
-        &photo,
-        &EncodeOptions { format: Some(Format::Png), keep_safe_metadata: false },
-    )?)
+/// In the middle of a black square, as the thesis does it, and shrunk as the judge shrinks the original.
+///
+/// # Errors
+/// If a side of the picture is none.
+pub fn framed(raster: &Raster, side: u32) -> Result<Picture> {
+    let picture = faceveil_eval::Picture::from(raster.clone());
+    let (width, height) = (picture.width() as f64, picture.height() as f64);
+    let scale = (f64::from(side) / width).min(f64::from(side) / height);
+    let of = |len: f64| (len * scale).round_ties_even().max(1.0);
+    let middle = |len: f64| ((f64::from(side) - of(len)) / 2.0) as u32;
+    let fit = Fit { sx: of(width) / width, sy: of(height) / height, ox: middle(width), oy: middle(height) };
+    let framed = Original::new(picture, Vec::new()).fitted(&fit, (side as usize, side as usize));
+    let (width, height) = (framed.width() as u32, framed.height() as u32);
+    Picture::new(width, height, framed.pixels().to_vec()).context("as many samples as pixels need")
+}
+
+fn png(picture: &Picture) -> Result<Vec<u8>> {
+    Ok(encode(picture.pixels(), (picture.width(), picture.height()), false, dataset::build::Format::Png)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faceveil_eval::Original;
 
     fn maker(text: &str) -> Maker {
         let contestant = Contestant::load(Spec::parse(text).unwrap().remove(0)).unwrap();
@@ -150,7 +158,7 @@ mod tests {
             &mut crate::dataset::random::Random::new(3),
         );
         let face = drawing.faces[0].truth();
-        let png = shrunk_source(&drawing.picture);
+        let png = png(&drawing.picture).unwrap();
         let photo = faceveil_media::decode(&png, &faceveil_media::Limits::default()).unwrap();
         let original = Original::new(faceveil_eval::Picture::decode(&png).unwrap(), vec![face]);
         for (text, hidden, size) in [
@@ -169,11 +177,5 @@ mod tests {
             );
             assert_eq!(judged.output.size(), size, "{text}");
         }
-    }
-
-    fn shrunk_source(picture: &Picture) -> Vec<u8> {
-        let size = (picture.width(), picture.height());
-        crate::dataset::build::encode(picture.pixels(), size, false, crate::dataset::build::Format::Png)
-            .unwrap()
     }
 }

@@ -28,7 +28,8 @@ struct Point {
 pub fn leak_against(rows: &[Row], what: &str, cost: impl Fn(&Row) -> Option<f64>) -> Result<Option<String>> {
     let point = |row: &Row| {
         let leak = row.all.faces.leak?.rate * 100.0;
-        let x = cost(row).filter(|x| *x > 0.0)?;
+        // Baselines cost next to nothing, and would take up half of a logarithmic axis.
+        let x = cost(row).filter(|x| *x > 0.0 && row.way != Way::Baseline)?;
         Some(Point { name: row.name.clone(), way: row.way, x, y: leak.max(LEAST) })
     };
     let points: Vec<Point> = rows.iter().filter_map(point).collect();
