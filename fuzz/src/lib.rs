@@ -2,6 +2,7 @@
 //! harnesses in `fuzz_targets/` hand them to libFuzzer, `tests/regression.rs` runs them on stable.
 
 mod album;
+mod int8;
 mod keep;
 mod network;
 mod photo;
@@ -16,6 +17,7 @@ use faceveil_data::truth::{
 };
 
 pub use album::album;
+pub use int8::{int8, tflite};
 pub use keep::{keep, kept};
 pub use network::{model, onnx};
 pub use photo::{decode, inspect};
@@ -35,7 +37,7 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "album", seeds: "album", run: album },
     Target { name: "annotations", seeds: "annotations", run: annotations },
     Target { name: "config", seeds: "config", run: config },
@@ -43,6 +45,7 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "gate", seeds: "gate", run: gate },
     Target { name: "heif", seeds: "heif", run: inspect },
     Target { name: "inspect", seeds: "photo", run: inspect },
+    Target { name: "int8", seeds: "int8", run: int8 },
     Target { name: "journal", seeds: "journal", run: journal },
     Target { name: "keep", seeds: "photo", run: keep },
     Target { name: "model", seeds: "model", run: model },
@@ -52,6 +55,7 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "request", seeds: "request", run: request },
     Target { name: "sidecar", seeds: "sidecar", run: sidecar },
     Target { name: "strip", seeds: "photo", run: strip },
+    Target { name: "tflite", seeds: "tflite", run: tflite },
     Target { name: "video_sidecar", seeds: "video_sidecar", run: video_sidecar },
     Target { name: "y4m", seeds: "y4m", run: y4m },
 ];

@@ -104,8 +104,8 @@ macro_rules! targets {
 }
 
 targets!(
-    album annotations config decode gate heif inspect journal keep model nut onnx probe request sidecar strip
-    video_sidecar y4m
+    album annotations config decode gate heif inspect int8 journal keep model nut onnx probe request sidecar strip
+    tflite video_sidecar y4m
 );
 
 /// A target that nothing reaches tests nothing: each picture must be encoded and searched, with the secret in

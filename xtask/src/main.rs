@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod clips;
+mod compare;
 mod cross;
 mod deny;
 mod ffmpeg;
 mod film;
+mod firmware;
 mod large;
 mod page;
 mod proof;
@@ -47,6 +49,12 @@ enum Chore {
         #[arg(long)]
         missing: bool,
     },
+    /// Test the firmware for Cortex-M4, M7 and M55 in an emulator, against this machine.
+    Firmware {
+        /// Only name the Debian packages that this needs and that are not there.
+        #[arg(long)]
+        missing: bool,
+    },
     /// Try settings on the tune part of the public pictures, by box coverage.
     Tune {
         /// Quarters of a turn before the detectors look.
@@ -71,6 +79,8 @@ enum Chore {
     VideoTrial(video_trial::VideoTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
+    /// Compare detectors, networks and other programs: docs/comparison.html and docs/comparison.json.
+    Compare(compare::Compare),
     /// Write the tables of made-up clips of the report part, beside deface: docs/video-proof.md and .json.
     VideoProof(video_proof::VideoProof),
 }
@@ -87,6 +97,11 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Chore::Cross { missing: false } => cross::run(root),
+        Chore::Firmware { missing: true } => {
+            println!("{}", firmware::missing().join(" "));
+            Ok(())
+        }
+        Chore::Firmware { missing: false } => firmware::run(root),
         Chore::Tune { turn, dump, float } => {
             let precision = if float { Precision::Float } else { Precision::Int8 };
             tune::run(&shared, turn, precision, dump.as_deref())
@@ -95,6 +110,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Trial(trial) => trial::run(&shared, &trial),
         Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
         Chore::VideoProof(proof) => video_proof::run(root, &shared, &proof),
+        Chore::Compare(compare) => compare::run(root, &shared, &compare),
         Chore::Proof(proof) => proof::run(root, &shared, &proof),
     }
 }

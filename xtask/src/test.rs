@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::ffmpeg;
 use crate::python::{call, environment};
-use crate::{cross, smoke};
+use crate::{cross, firmware, smoke};
 
 /// Runs all tests; what cannot run here is said before and after.
 ///
@@ -38,6 +38,10 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
     if !missing.is_empty() {
         skipped.push(format!("the kernels for 64-bit ARM: {}", cross::advice(&missing)));
     }
+    let tools = firmware::missing();
+    if !tools.is_empty() {
+        skipped.push(format!("the firmware for Cortex-M: {}", cross::advice(&tools)));
+    }
     say(&skipped);
     let mut tests = Command::new(env!("CARGO"));
     tests.current_dir(root).args(["test", "--workspace", "--all-features"]);
@@ -54,6 +58,9 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
     call(Command::new(env!("CARGO")).current_dir(root).args(["test", "--manifest-path", "fuzz/Cargo.toml"]))?;
     if emulate && missing.is_empty() {
         cross::run(root)?;
+    }
+    if tools.is_empty() {
+        firmware::run(root)?;
     }
     if pictures {
         smoke::run(&program(root, "xtask")?, shared)?;

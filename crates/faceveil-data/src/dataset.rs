@@ -113,6 +113,7 @@ pub fn load(shared: &Path, set: Set, part: Part) -> Result<Vec<Item>, DatasetErr
 pub fn load_names(shared: &Path, set: Set, names: &[&str]) -> Result<Vec<Item>, DatasetError> {
     let faces = shared.join("faces");
     let fddb = if set == Set::Fddb { fddb_lists(&faces)? } else { truth::ByName::new() };
+    let points = if set == Set::YoutubeKeypoints { point_lists(&faces)? } else { truth::ByName::new() };
     let labels = |name: &str| {
         let root = faces.join(set.name());
         match set {
@@ -127,7 +128,11 @@ pub fn load_names(shared: &Path, set: Set, names: &[&str]) -> Result<Vec<Item>, 
                 read(root.join(format!("labels/{name}.txt")), truth::yolo).map(Labels::Relative)
             }
             Set::Negatives => Ok(Labels::Absolute(Vec::new())),
-            Set::Utkface | Set::YoutubeKeypoints => Ok(Labels::Unknown),
+            Set::YoutubeKeypoints => match points.get(name) {
+                Some(faces) => Ok(Labels::Absolute(faces.clone())),
+                None => Err(DatasetError::Unlisted { name: name.to_owned(), path: root }),
+            },
+            Set::Utkface => Ok(Labels::Unknown),
         }
     };
     let item = |name: &&str| {
@@ -145,6 +150,24 @@ fn fddb_lists(faces: &Path) -> Result<truth::ByName, DatasetError> {
     for fold in 1..=8 {
         let path = faces.join(format!("fddb/FDDB-folds/FDDB-fold-{fold:02}-ellipseList.txt"));
         all.extend(read(path, truth::fddb)?);
+    }
+    Ok(all)
+}
+
+/// The faces around the 68 points of YouTube Faces' frames, by `training/` or `test/` and the frame.
+fn point_lists(faces: &Path) -> Result<truth::ByName, DatasetError> {
+    let mut all = truth::ByName::new();
+    for part in ["training", "test"] {
+        let path = faces.join(format!("youtube_keypoints/{part}_frames_keypoints.csv"));
+        let rows = read(path, |text| {
+            let rows = text.lines().enumerate().skip(1).filter(|(_, row)| !row.trim().is_empty());
+            rows.map(|(i, row)| truth::row_of_68(row, i + 1).map(|(name, p)| (name.to_owned(), p)))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        all.extend(rows.into_iter().map(|(name, points)| {
+            let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);
+            (format!("{part}/{stem}"), vec![truth::face_of_68(&points)])
+        }));
     }
     Ok(all)
 }

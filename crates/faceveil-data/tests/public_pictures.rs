@@ -40,7 +40,7 @@ fn every_part_loads_with_its_faces() {
         (Set::WiderYolo, Some(2118)), // 2119 rows, one without area
         (Set::Negatives, Some(0)),
         (Set::Utkface, None),
-        (Set::YoutubeKeypoints, None),
+        (Set::YoutubeKeypoints, Some(2304)),
     ] {
         let items: Vec<_> =
             Part::ALL.into_iter().flat_map(|part| dataset::load(&shared, set, part).unwrap()).collect();

@@ -1,6 +1,6 @@
 //! What changed outside the faces.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::blur::{Border, Kernel, blur, convolve};
 use crate::pair::Pair;
@@ -11,7 +11,7 @@ use crate::regions::{Mask, regions_apart};
 const VISIBLE: f32 = 8.0;
 
 /// Changes outside all faces (grown by 25 %) and outside letterbox bars.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Collateral {
     /// Share of pixels whose local RMS difference exceeds 8 grey levels.
     pub changed_share: f64,
@@ -25,16 +25,31 @@ pub struct Collateral {
     pub false_regions: usize,
 }
 
+/// What a viewer would notice, anywhere in the picture.
+pub(crate) struct Seen {
+    /// Pixels whose local RMS difference exceeds [`VISIBLE`].
+    pub bits: Mask,
+    /// The same with small gaps closed.
+    pub closed: Mask,
+}
+
+impl Seen {
+    pub fn new(pair: &Pair) -> Self {
+        let (width, height) = pair.output.size();
+        let blurred = blur(&pair.square, 1.5);
+        let bits = blurred.data.iter().map(|v| v.max(0.0).sqrt() > VISIBLE).collect();
+        let bits = Mask { width, height, bits };
+        let closed = bits.closed();
+        Self { bits, closed }
+    }
+}
+
 /// `None` if under 2 % of the picture lies outside the faces.
-pub(crate) fn collateral(pair: &Pair) -> Option<Collateral> {
+pub(crate) fn collateral(pair: &Pair, seen: &Seen) -> Option<Collateral> {
     let outside = pair.outside.count();
     if outside == 0 || (outside as f64) < 0.02 * pair.area as f64 {
         return None;
     }
-    let (width, height) = pair.output.size();
-    let blurred = blur(&pair.square, 1.5);
-    let seen =
-        Mask { width, height, bits: blurred.data.iter().map(|v| v.max(0.0).sqrt() > VISIBLE).collect() };
     let share = |sum: f64| sum / outside as f64;
     let mse = share(sum_where(&pair.outside, pair.square.data.iter().map(|v| f64::from(*v))));
     let chunks = pair.reference.pixels().chunks_exact(3).zip(pair.output.pixels().chunks_exact(3));
@@ -45,12 +60,12 @@ pub(crate) fn collateral(pair: &Pair) -> Option<Collateral> {
     Some(Collateral {
         changed_share: share(sum_where(
             &pair.outside,
-            seen.bits.iter().map(|&seen| f64::from(u8::from(seen))),
+            seen.bits.bits.iter().map(|&seen| f64::from(u8::from(seen))),
         )),
         mae: share(sum_where(&pair.outside, absolute)) / 255.0,
         psnr: (-10.0 * (mse.max(1e-10) / (255.0 * 255.0)).log10()).min(99.0),
         ssim: share(sum_where(&pair.outside, ssim.data.iter().map(|v| f64::from(*v)))),
-        false_regions: regions_apart(&seen.closed(), &pair.near, least),
+        false_regions: regions_apart(&seen.closed, &pair.near, least),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Whether one face is hidden.
 
 use faceveil_data::truth::TruthFace;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::blur::blur;
 use crate::pair::Pair;
@@ -19,7 +19,7 @@ const LEAST_SIDE: f64 = 6.0;
 const LEAST_PIXELS: usize = 12;
 
 /// How a face came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// At least [`COVER`] of it changed, and at most [`KEPT_LIMIT`] of its pattern is left.
@@ -49,7 +49,7 @@ impl Status {
 }
 
 /// The verdict on one annotated face.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaceVerdict {
     /// Shorter side of its box in the original, pixels, to a tenth.
     pub px: f64,

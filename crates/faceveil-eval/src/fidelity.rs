@@ -2,7 +2,7 @@
 //! included, as the thesis reports it. A picture that nothing was done to scores high as well, so its score stands beside.
 
 use faceveil_data::truth::TruthFace;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::blur::{Border, Kernel, convolve};
 use crate::fit::{apply, letterbox};
@@ -10,15 +10,15 @@ use crate::picture::Picture;
 use crate::plane::{Plane, Window};
 
 /// Side of the frame, pixels.
-const SIDE: usize = 128;
+pub(crate) const SIDE: usize = 128;
 /// Kernel of the reference blur as a share of the box's longer side, and its limits in pixels (the thesis's second
 /// data set).
 const KERNEL: (f64, usize, usize) = (0.5, 25, 101);
 /// Rows and columns at the frame's edge that SSIM leaves out: half its kernel.
-const EDGE: usize = 5;
+pub(crate) const EDGE: usize = 5;
 
 /// Likeness of two pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fidelity {
     /// Mean squared error, of samples in 0..1.
     pub mse: f64,
@@ -31,7 +31,7 @@ pub struct Fidelity {
 }
 
 /// An output's likeness to the reference, and the untouched original's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToReference {
     /// The output's.
     pub output: Fidelity,
@@ -87,8 +87,11 @@ fn blur_box(picture: &mut Picture, window: &Window) {
     }
 }
 
-/// Two pictures of the same size.
-fn fidelity(a: &Picture, b: &Picture) -> Fidelity {
+/// How alike two pictures of the same size are, at least 11 × 11.
+///
+/// # Panics
+/// As [`ssim`].
+pub fn fidelity(a: &Picture, b: &Picture) -> Fidelity {
     let pairs = || a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)) / 255.0);
     let count = a.pixels().len() as f64;
     let mse = pairs().map(|d| d * d).sum::<f64>() / count;
@@ -112,34 +115,36 @@ pub fn ssim(a: &Picture, b: &Picture) -> f64 {
         a.size(),
         b.size()
     );
-    let channels = [0, 1, 2].map(|c| {
+    let map = ssim_map(a, b);
+    let rows = map.data.chunks_exact(map.width).skip(EDGE).take(map.height - 2 * EDGE);
+    let sum: f64 = rows.flat_map(|row| &row[EDGE..map.width - EDGE]).map(|v| f64::from(*v)).sum();
+    sum / ((map.width - 2 * EDGE) * (map.height - 2 * EDGE)) as f64
+}
+
+/// The similarity at each pixel, mean of the three channels; within 5 pixels of the edge it rests on mirrored pixels.
+pub(crate) fn ssim_map(a: &Picture, b: &Picture) -> Plane {
+    let [r, g, b] = [0, 1, 2].map(|c| {
         let plane = |p: &Picture| Window::of(p).plane(p, |v| f32::from(v[c]));
         ssim_of_planes(&plane(a), &plane(b))
     });
-    channels.iter().sum::<f64>() / 3.0
+    Plane::mean3([&r, &g, &b])
 }
 
-/// Wang 2004 with an 11 × 11 Gaussian of sigma 1.5, mean without the edge.
-fn ssim_of_planes(a: &Plane, b: &Plane) -> f64 {
+/// Wang 2004 with an 11 × 11 Gaussian of sigma 1.5.
+fn ssim_of_planes(a: &Plane, b: &Plane) -> Plane {
     let kernel = Kernel::gaussian(11, 1.5);
     let smooth = |plane: &Plane| convolve(plane, &kernel, Border::Reflect101);
     let (mean_a, mean_b) = (smooth(a), smooth(b));
     let squares = smooth(&a.zip(b, |x, y| x * x + y * y));
     let product = smooth(&a.zip(b, |x, y| x * y));
     let (c1, c2) = ((0.01_f32 * 255.0).powi(2), (0.03_f32 * 255.0).powi(2));
-    let (mut sum, mut count) = (0.0, 0u32);
-    for y in EDGE..a.height - EDGE {
-        for x in EDGE..a.width - EDGE {
-            let i = y * a.width + x;
-            let (ma, mb) = (mean_a.data[i], mean_b.data[i]);
-            let means = ma * ma + mb * mb;
-            let (variances, covariance) = (squares.data[i] - means, product.data[i] - ma * mb);
-            let top = (2.0 * ma * mb + c1) * (2.0 * covariance + c2);
-            sum += f64::from(top / ((means + c1) * (variances + c2)));
-            count += 1;
-        }
-    }
-    sum / f64::from(count)
+    let at = |i: usize| {
+        let (ma, mb) = (mean_a.data[i], mean_b.data[i]);
+        let means = ma * ma + mb * mb;
+        let (variances, covariance) = (squares.data[i] - means, product.data[i] - ma * mb);
+        (2.0 * ma * mb + c1) * (2.0 * covariance + c2) / ((means + c1) * (variances + c2))
+    };
+    Plane { data: (0..a.data.len()).map(at).collect(), ..*a }
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use faceveil_data::truth::{Fit, TruthFace};
 
 use crate::blur::blur;
 use crate::codec::same_codec;
-use crate::collateral::{Collateral, collateral};
+use crate::collateral::{Collateral, Seen, collateral};
 use crate::face::{FaceVerdict, judge_face};
 use crate::fit::{fit_to, scaled};
+use crate::overlap::{Overlap, overlap};
 use crate::picture::{JudgeError, Picture, decode};
 use crate::plane::{Plane, Window};
 use crate::regions::Mask;
@@ -18,12 +19,14 @@ const MARGIN: f64 = 1.25;
 const FLOOR: (f32, f32) = (4.0, 10.0);
 
 /// What one output shows.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PictureVerdict {
     /// A verdict for each annotated face, in their order.
     pub faces: Vec<FaceVerdict>,
     /// What happened outside the faces; `None` where hardly anything is outside, or no output.
     pub outside: Option<Collateral>,
+    /// How what changed lies over the faces; `None` without output.
+    pub mask: Option<Overlap>,
     /// The output's pixels for one of the original, letterbox bars not counted; `None` without
     /// output.
     pub pixels_kept: Option<f64>,
@@ -50,15 +53,28 @@ pub(crate) fn judge_decoded(
     let output = Picture::from(photo.raster);
     let (fit, reference) = fit_to(original, &output);
     let reference = same_codec(reference, &photo.source)?;
-    let mapped: Vec<TruthFace> = faces.iter().map(|face| face.mapped(&fit)).collect();
-    let pair = Pair::new(reference, output, &mapped, &fit, original.size());
-    let long = original.width().max(original.height());
+    Ok(verdict(original.size(), reference, output, &fit, faces))
+}
+
+/// `reference` is the original of `size` where `fit` puts it in `output`, in whose pixels `faces` do not lie yet.
+pub(crate) fn verdict(
+    size: (usize, usize),
+    reference: Picture,
+    output: Picture,
+    fit: &Fit,
+    faces: &[TruthFace],
+) -> PictureVerdict {
+    let mapped: Vec<TruthFace> = faces.iter().map(|face| face.mapped(fit)).collect();
+    let pair = Pair::new(reference, output, &mapped, fit, size);
+    let seen = Seen::new(&pair);
+    let long = size.0.max(size.1);
     let judged = faces.iter().zip(&mapped);
-    Ok(PictureVerdict {
+    PictureVerdict {
         faces: judged.map(|(face, there)| FaceVerdict::new(face, long, judge_face(&pair, there))).collect(),
-        outside: collateral(&pair),
+        outside: collateral(&pair, &seen),
+        mask: Some(overlap(&pair, &seen.closed, &mapped)),
         pixels_kept: Some(fit.sx * fit.sy),
-    })
+    }
 }
 
 /// The verdict on a picture of `width` × `height` pixels that has no output: all its faces leak.
@@ -67,6 +83,7 @@ pub fn no_output(width: u32, height: u32, faces: &[TruthFace]) -> PictureVerdict
     PictureVerdict {
         faces: faces.iter().map(|face| FaceVerdict::untouched(face, long)).collect(),
         outside: None,
+        mask: None,
         pixels_kept: None,
     }
 }
@@ -154,7 +171,7 @@ fn without_bars(width: usize, height: usize, fit: &Fit, size: (usize, usize)) ->
 }
 
 /// Sets the ellipse of `face`, grown by `scale`.
-fn paint(mask: &mut Mask, face: &TruthFace, scale: f64) {
+pub(crate) fn paint(mask: &mut Mask, face: &TruthFace, scale: f64) {
     let [x0, y0, x1, y1] = face.corners();
     let (grow_x, grow_y) = ((x1 - x0) * (scale - 1.0) / 2.0 + 2.0, (y1 - y0) * (scale - 1.0) / 2.0 + 2.0);
     let window = Window {

@@ -1,13 +1,13 @@
 //! Figures over many pictures.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::collateral::Collateral;
 use crate::face::{FaceVerdict, Status};
 use crate::pair::{PictureVerdict, median};
 
 /// A share with its 95 % interval (Wilson's score interval, z = 1.96).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// How many.
     pub hits: usize,
@@ -37,7 +37,7 @@ impl Rate {
 }
 
 /// How a group of faces came out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeakTable {
     /// Annotated faces.
     pub faces: usize,
@@ -97,7 +97,7 @@ pub struct Bin {
 }
 
 /// Means over the pictures whose outside could be judged.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutsideMean {
     /// See [`crate::Collateral::changed_share`].
     pub changed_share: f64,
@@ -115,7 +115,7 @@ pub struct OutsideMean {
 
 impl OutsideMean {
     /// The mean of what there is; `None` of nothing.
-    pub(crate) fn of(rows: &[Collateral]) -> Option<Self> {
+    pub fn of(rows: &[Collateral]) -> Option<Self> {
         let of = |f: fn(&Collateral) -> f64| mean(&rows.iter().map(f).collect::<Vec<_>>());
         Some(Self {
             changed_share: of(|row| row.changed_share)?,

@@ -7,10 +7,10 @@ use faceveil_core::raster::RgbView;
 use faceveil_data::truth::TruthFace;
 use serde::Serialize;
 
-use crate::collateral::{Collateral, collateral};
-use crate::face::{FaceVerdict, judge_face};
+use crate::collateral::Collateral;
+use crate::face::FaceVerdict;
 use crate::fit::fit_to;
-use crate::pair::{Pair, PictureVerdict};
+use crate::pair::{PictureVerdict, verdict};
 use crate::picture::Picture;
 use crate::summary::{LeakTable, OutsideMean, Rate};
 
@@ -22,15 +22,7 @@ pub const LONGEST_FLASH: usize = 5;
 pub fn judge_frame(original: RgbView<'_>, output: RgbView<'_>, faces: &[TruthFace]) -> PictureVerdict {
     let (original, output) = (Picture::from(original), Picture::from(output));
     let (fit, reference) = fit_to(&original, &output);
-    let mapped: Vec<TruthFace> = faces.iter().map(|face| face.mapped(&fit)).collect();
-    let pair = Pair::new(reference, output, &mapped, &fit, original.size());
-    let long = original.width().max(original.height());
-    let judged = faces.iter().zip(&mapped);
-    PictureVerdict {
-        faces: judged.map(|(face, there)| FaceVerdict::new(face, long, judge_face(&pair, there))).collect(),
-        outside: collateral(&pair),
-        pixels_kept: Some(fit.sx * fit.sy),
-    }
+    verdict(original.size(), reference, output, &fit, faces)
 }
 
 /// Collects the verdicts of a video's frames, in their order.

@@ -2,8 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::compare::args::CompareArgs;
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
+use crate::quant::args::{ImportArgs, QuantizeArgs};
 use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
 
 /// The research bench: from folders of pictures to trained networks.
@@ -30,6 +32,12 @@ pub enum Verb {
     Curves(CurvesArgs),
     /// Make the small file that the program runs of a checkpoint, and choose its operating point
     Export(ExportArgs),
+    /// Round a gate network to 8-bit integers, and show what that costs
+    Quantize(QuantizeArgs),
+    /// Make a file that our runtime runs of a TFLite file in int8
+    Import(ImportArgs),
+    /// Compare detectors, networks and other programs on pictures with known faces: one page, JSON and CSV
+    Compare(Box<CompareArgs>),
     /// Compare networks on the pictures that nothing was trained or chosen on
     Evaluate(EvaluateArgs),
 }

@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod compare;
 pub mod dataset;
 pub mod judge;
 pub mod net;
+pub mod quant;
 pub mod train;
 
 use std::ffi::OsString;
@@ -35,6 +37,9 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Bench(args) => train::bench::run(&args),
         Verb::Curves(args) => train::curves(&args),
         Verb::Export(args) => judge::choose::run(&args),
+        Verb::Quantize(args) => quant::run(&args),
+        Verb::Import(args) => quant::import(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
     };
     done.unwrap_or_else(|e| {

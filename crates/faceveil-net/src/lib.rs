@@ -12,4 +12,4 @@ pub mod planner;
 
 pub use family::{DirectConfig, GateConfig, UnetConfig, all, by_name};
 pub use graph::{Activation, Graph, GraphError, Node, NodeId, Op, Shape};
-pub use planner::{Plan, plan};
+pub use planner::{Life, Plan, arrange, plan};

@@ -8,6 +8,7 @@
 //! overwritten but still needed, which count as [`Plan::scratch`]). An upsampled value that only a sum reads has none: the
 //! sum reads each small place four times. All others need a buffer beside what they read.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::graph::{Graph, Node, NodeId, Op};
@@ -39,14 +40,6 @@ pub struct Place {
     pub len: usize,
 }
 
-/// Several values that share their bytes one after the other.
-struct Buffer {
-    len: usize,
-    first: NodeId,
-    last: NodeId,
-    offset: usize,
-}
-
 /// The costs of `graph`.
 pub fn plan(graph: &Graph) -> Plan {
     let (mut parameters, mut macs, mut weight_bytes) = (0, 0, 0);
@@ -56,12 +49,12 @@ pub fn plan(graph: &Graph) -> Plan {
         weight_bytes += weights + 9 * node.shape.channels;
         macs += macs_of(graph, node, weights);
     }
-    let (mut buffers, owner) = buffers(graph);
-    let arena = arrange(&mut buffers);
+    let (buffers, owner) = buffers(graph);
+    let (offsets, arena) = arrange(&buffers);
     let scratch =
         graph.nodes().iter().enumerate().map(|(id, n)| rows_kept(graph, &owner, id, n)).max().unwrap_or(0);
     let place = |(node, owner): (&Node, &Option<usize>)| {
-        owner.map(|b| Place { offset: buffers[b].offset, len: node.shape.len() })
+        owner.map(|b| Place { offset: offsets[b], len: node.shape.len() })
     };
     let places = graph.nodes().iter().zip(&owner).map(place).collect();
     Plan { parameters, macs, weight_bytes, peak_bytes: arena + scratch, scratch, places }
@@ -80,11 +73,11 @@ fn macs_of(graph: &Graph, node: &Node, weights: usize) -> usize {
     }
 }
 
-/// The buffers, and for each node the one it is in.
-fn buffers(graph: &Graph) -> (Vec<Buffer>, Vec<Option<usize>>) {
+/// The buffers, each of values that share its bytes one after the other, and for each node the one it is in.
+fn buffers(graph: &Graph) -> (Vec<Life>, Vec<Option<usize>>) {
     let nodes = graph.nodes();
     let last_use = lifetimes(graph);
-    let mut buffers: Vec<Buffer> = Vec::new();
+    let mut buffers: Vec<Life> = Vec::new();
     let mut owner: Vec<Option<usize>> = Vec::new();
     for (id, node) in nodes.iter().enumerate() {
         if is_virtual(graph, id) {
@@ -98,7 +91,7 @@ fn buffers(graph: &Graph) -> (Vec<Buffer>, Vec<Option<usize>>) {
             fits.then_some(buffer)
         });
         let buffer = shared.unwrap_or_else(|| {
-            buffers.push(Buffer { len: node.shape.len(), first: id, last: id, offset: 0 });
+            buffers.push(Life { len: node.shape.len(), first: id, last: id });
             buffers.len() - 1
         });
         buffers[buffer].last = buffers[buffer].last.max(last_use[id]);
@@ -141,33 +134,78 @@ fn rows_kept(graph: &Graph, owner: &[Option<usize>], id: NodeId, node: &Node) ->
     }
 }
 
-/// Gives each buffer its offset: the largest first, each as low as the ones that live at the same time allow. Gives the
-/// bytes of all.
-fn arrange(buffers: &mut [Buffer]) -> usize {
-    let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|&b| (core::cmp::Reverse(buffers[b].len), buffers[b].first));
-    let mut done: Vec<usize> = Vec::new();
+/// Bytes that are needed for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Bytes.
+    pub len: usize,
+    /// The first moment at which they are needed.
+    pub first: usize,
+    /// The last one.
+    pub last: usize,
+}
+
+/// Orders that are tried at most.
+const TRIES: usize = 2000;
+
+/// Gives each of `lives` an offset, so that none that are needed at the same moment meet, and the bytes of all. In turn
+/// each is put as low as those before it allow: the largest first, and then, where that takes more than what is needed
+/// at some moment, in other orders for a while. Always the same for the same lives.
+pub fn arrange(lives: &[Life]) -> (Vec<usize>, usize) {
+    let mut order: Vec<usize> = (0..lives.len()).collect();
+    order.sort_by_key(|&b| (core::cmp::Reverse(lives[b].len), lives[b].first));
+    let mut best = settle(lives, &order);
+    let least = lives.iter().map(|at| needed(lives, at.first)).max().unwrap_or(0);
+    let mut state = 1u32;
+    let mut below = |n: usize| {
+        // Numerical Recipes' generator: any spread will do.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % n
+    };
+    for _ in 0..TRIES {
+        if best.1 == least {
+            break;
+        }
+        let mut other = order.clone();
+        for _ in 0..=below(3) {
+            let moved = other.remove(below(other.len()));
+            other.insert(below(other.len() + 1), moved);
+        }
+        let settled = settle(lives, &other);
+        if settled.1 <= best.1 {
+            (best, order) = (settled, other);
+        }
+    }
+    best
+}
+
+/// Bytes needed at a moment.
+fn needed(lives: &[Life], moment: usize) -> usize {
+    lives.iter().filter(|l| l.first <= moment && moment <= l.last).map(|l| l.len).sum()
+}
+
+fn settle(lives: &[Life], order: &[usize]) -> (Vec<usize>, usize) {
+    let mut offsets = vec![0; lives.len()];
     let mut end = 0;
-    for b in order {
-        let mut taken: Vec<(usize, usize)> = done
+    for (n, &b) in order.iter().enumerate() {
+        let life = lives[b];
+        let mut taken: Vec<(usize, usize)> = order[..n]
             .iter()
-            .map(|&d| &buffers[d])
-            .filter(|d| d.first <= buffers[b].last && buffers[b].first <= d.last)
-            .map(|d| (d.offset, d.offset + d.len))
+            .filter(|&&d| lives[d].first <= life.last && life.first <= lives[d].last)
+            .map(|&d| (offsets[d], offsets[d] + lives[d].len))
             .collect();
         taken.sort_unstable();
         let mut offset = 0;
         for (start, stop) in taken {
-            if offset + buffers[b].len <= start {
+            if offset + life.len <= start {
                 break;
             }
             offset = offset.max(stop);
         }
-        buffers[b].offset = offset;
-        end = end.max(offset + buffers[b].len);
-        done.push(b);
+        offsets[b] = offset;
+        end = end.max(offset + life.len);
     }
-    end
+    (offsets, end)
 }
 
 #[cfg(test)]
@@ -177,7 +215,6 @@ mod tests {
     use super::*;
     use crate::graph::{Activation, Shape};
     use crate::{all, by_name};
-    use alloc::vec;
 
     #[test]
     fn the_thesis_counts_the_same_parameters() {

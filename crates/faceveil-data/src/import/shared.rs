@@ -1,6 +1,5 @@
 //! The public pictures for training and judging the lab's networks, by the fixed split.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use super::paired::{sample, unlabelled};
@@ -25,18 +24,15 @@ pub enum Purpose {
 pub fn shared(root: &Path, purpose: Purpose) -> Result<Samples, ImportError> {
     let mut all: Vec<Sample> = Vec::new();
     for set in Set::ALL {
-        let points = if set == Set::YoutubeKeypoints { points(root)? } else { HashMap::new() };
         let parts: &[bool] = if purpose == Purpose::Train { &[false, true] } else { &[true] };
         for held_out in parts {
             let names = if *held_out { lab::held_out(set) } else { lab::training(set) };
             for item in dataset::load_names(root, set, &names).map_err(from_dataset)? {
                 let name = name_of(&root.join("faces"), &item.image_path);
-                let known = points.get(&name);
-                let labels = known.map_or(item.labels, |sample| sample.labels.clone());
                 all.push(Sample {
-                    labels,
+                    labels: item.labels,
                     drawn: drawn(set),
-                    identity: known.and_then(|sample| sample.identity.clone()),
+                    identity: identity(set, &item.name),
                     held_out: *held_out && purpose == Purpose::Train,
                     ..sample(name, item.image_path)
                 });
@@ -61,15 +57,10 @@ const fn drawn(set: Set) -> Drawn {
     }
 }
 
-/// The labelled frames of YouTube Faces, by their name from `faces/`.
-fn points(root: &Path) -> Result<HashMap<String, Sample>, ImportError> {
-    let faces = root.join("faces");
-    let set = faces.join(Set::YoutubeKeypoints.name());
-    let named = open(Layout::Keypoints68, &set, &[])?.map(|found| {
-        let found = found?;
-        Ok((name_of(&faces, &found.path), found))
-    });
-    named.collect()
+/// YouTube Faces names a frame by the person, then the number of the video and of the frame.
+fn identity(set: Set, name: &str) -> Option<String> {
+    let person = name.rsplit('/').next()?.rsplit_once('_')?.0;
+    (set == Set::YoutubeKeypoints).then(|| person.to_owned())
 }
 
 /// The same pictures, named from `faces`.

@@ -2,6 +2,7 @@
 //! into the network's frame, the mask thresholded and grown, and what it covers is hidden at full size. One look at
 //! the whole picture: faces under about a twentieth of its longer side are not seen.
 
+mod int8;
 mod run;
 mod weights;
 
@@ -10,7 +11,7 @@ use faceveil_core::geom::RectF;
 use faceveil_core::letterbox::Letterbox;
 use faceveil_core::raster::{Raster, RgbView};
 use faceveil_core::redact::{Region, Shape};
-use faceveil_net::Graph;
+use faceveil_net::{Graph, Shape as Size};
 
 pub use run::run;
 pub use weights::{GateError, GateWeights};
@@ -22,8 +23,17 @@ use crate::view::{Backdrop, RgbImage};
 /// A gate network ready to look.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    graph: Graph,
-    weights: GateWeights,
+    network: Network,
+    point: Point,
+}
+
+/// The network, in the form that its file has.
+#[derive(Clone, Debug)]
+enum Network {
+    /// In floats.
+    Float(Graph, Vec<f32>),
+    /// In 8-bit integers.
+    Int8(int8::Int8Gate),
 }
 
 /// What is made of a mask.
@@ -33,32 +43,38 @@ pub struct Point {
     pub threshold: f32,
     /// Value that a connected part must reach somewhere.
     pub certain: f32,
-    /// Squares whose centres are no farther than this from a hidden one's are hidden too.
+    /// Places no farther than this from a hidden one are hidden too; in pixels of the network's frame.
     pub growth: f32,
 }
 
-/// What a network says of a picture, square by square, row by row.
+/// What a network says of a picture: a value a pixel of its frame, row by row. The network gives a value a square of several
+/// pixels; between the squares' centres values are interpolated, so that what is hidden ends where the face does and
+/// not at the next square's side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mask {
-    /// Squares in a row.
+    /// Values in a row.
     pub width: usize,
     /// Rows.
     pub height: usize,
     /// `0.0..=1.0` each.
     pub values: Vec<f32>,
-    /// Side of a square in pixels of the picture, across and down.
+    /// What a value stands for, in pixels of the picture, across and down.
     pub square: (f32, f32),
     /// The picture's size, pixels.
     pub size: (u32, u32),
 }
 
 impl Gate {
-    /// From a file.
+    /// From a file, in floats (`FVNW`) or in 8-bit integers (`FVN8`).
     ///
     /// # Errors
     /// [`GateError`] if it is not a gate network.
     pub fn new(bytes: &[u8]) -> Result<Self, GateError> {
-        Self::from_weights(GateWeights::parse(bytes)?)
+        if !bytes.starts_with(&faceveil_int8::format::MAGIC) {
+            return Self::from_weights(GateWeights::parse(bytes)?);
+        }
+        let (network, point) = int8::Int8Gate::new(bytes)?;
+        Ok(Self { network: Network::Int8(network), point })
     }
 
     /// From weights.
@@ -73,13 +89,21 @@ impl Gate {
                 got: weights.values.len() as f64,
             });
         }
-        Ok(Self { graph, weights })
+        let GateWeights { threshold, certain, growth, values, .. } = weights;
+        Ok(Self { network: Network::Float(graph, values), point: Point { threshold, certain, growth } })
     }
 
     /// What is made of a mask if nobody chooses otherwise.
     pub fn point(&self) -> Point {
-        let GateWeights { threshold, certain, growth, .. } = self.weights;
-        Point { threshold, certain, growth }
+        self.point
+    }
+
+    /// Shapes of the input and the mask.
+    fn shapes(&self) -> (Size, Size) {
+        match &self.network {
+            Network::Float(graph, _) => (graph.input_shape(), graph.output_shape()),
+            Network::Int8(network) => network.shapes(),
+        }
     }
 
     /// Looks at a picture. One with transparent parts is looked at on white as well, and the higher value counts.
@@ -98,11 +122,17 @@ impl Gate {
     }
 
     fn mask_on(&self, raster: &Raster, backdrop: Backdrop) -> Result<Mask, DetectError> {
-        let shape = self.graph.input_shape();
+        let (shape, _) = self.shapes();
         let size = (raster.width(), raster.height());
-        let fitted = Letterbox::fit(size, (shape.width as u32, shape.height as u32));
-        let small = RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)?;
-        Ok(self.look(small.view(), size))
+        Ok(self.look(fitted(raster, shape, backdrop)?.view(), size))
+    }
+
+    /// The picture as a network with an input of `shape` sees it, in the upper left corner of its frame.
+    ///
+    /// # Errors
+    /// [`DetectError`] if it cannot be shrunk.
+    pub fn shrunk(raster: &Raster, shape: Size) -> Result<RgbImage, DetectError> {
+        fitted(raster, shape, Backdrop::None)
     }
 
     /// Looks at a picture that has been shrunk into the frame already; `size` is that of the original.
@@ -110,21 +140,19 @@ impl Gate {
     /// # Panics
     /// If `view` is larger than the frame.
     pub fn look(&self, view: RgbView<'_>, size: (u32, u32)) -> Mask {
-        let (shape, out) = (self.graph.input_shape(), self.graph.output_shape());
-        let mut pixels = vec![0f32; shape.len()];
+        let (shape, out) = self.shapes();
         let columns = view.width() as usize;
-        for (i, pixel) in view.pixels().as_chunks::<3>().0.iter().enumerate() {
-            let place = i / columns * shape.width + i % columns;
-            for (channel, value) in pixel.iter().enumerate() {
-                pixels[channel * shape.places() + place] = f32::from(*value) / 255.0;
-            }
-        }
-        let all = run(&self.graph, &self.weights.values, pixels);
+        let all = match &self.network {
+            Network::Float(graph, values) => run(graph, values, planes(view, shape)),
+            Network::Int8(network) => network.run(view),
+        };
         let cell = shape.width / out.width;
-        let (width, height) = (columns.div_ceil(cell), (view.height() as usize).div_ceil(cell));
-        let values = (0..height).flat_map(|y| all[y * out.width..][..width].iter().copied()).collect();
-        let scale = |full: u32, small: u32| cell as f32 * full as f32 / small as f32;
-        let square = (scale(size.0, view.width()), scale(size.1, view.height()));
+        let used = (columns.div_ceil(cell), (view.height() as usize).div_ceil(cell));
+        let squares: Vec<f32> =
+            (0..used.1).flat_map(|y| all[y * out.width..][..used.0].iter().copied()).collect();
+        let (width, height) = (columns, view.height() as usize);
+        let values = between(&squares, used, cell, (width, height));
+        let square = (size.0 as f32 / width as f32, size.1 as f32 / height as f32);
         Mask { width, height, values, square, size }
     }
 
@@ -138,6 +166,24 @@ impl Gate {
         let certain = certain.unwrap_or(point.certain);
         Ok(self.mask(raster)?.faces(&Point { certain, threshold: point.threshold.min(certain), ..point }))
     }
+}
+
+fn fitted(raster: &Raster, shape: Size, backdrop: Backdrop) -> Result<RgbImage, DetectError> {
+    let fitted = Letterbox::fit((raster.width(), raster.height()), (shape.width as u32, shape.height as u32));
+    RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)
+}
+
+/// The view's values as `[channels, height, width]`, 0 where the frame goes on.
+fn planes(view: RgbView<'_>, shape: Size) -> Vec<f32> {
+    let mut pixels = vec![0f32; shape.len()];
+    let columns = view.width() as usize;
+    for (i, pixel) in view.pixels().as_chunks::<3>().0.iter().enumerate() {
+        let place = i / columns * shape.width + i % columns;
+        for (channel, value) in pixel.iter().enumerate() {
+            pixels[channel * shape.places() + place] = f32::from(*value) / 255.0;
+        }
+    }
+    pixels
 }
 
 impl Mask {
@@ -236,6 +282,28 @@ impl Mask {
             bottom: end(y + 1, self.height, h, self.size.1),
         }
     }
+}
+
+/// A value a pixel from one a square of `cell` pixels: bilinear between the squares' centres, and the outermost squares'
+/// own values beside them. `used` are the squares across and down, `size` the pixels.
+fn between(squares: &[f32], used: (usize, usize), cell: usize, size: (usize, usize)) -> Vec<f32> {
+    // For a pixel the two squares around it and the second one's share.
+    let around = |pixel: usize, last: usize| {
+        let at = ((2 * pixel + 1) as f32 / (2 * cell) as f32 - 0.5).clamp(0.0, last as f32);
+        let first = at as usize;
+        (first, (first + 1).min(last), at - first as f32)
+    };
+    let mut values = Vec::with_capacity(size.0 * size.1);
+    for y in 0..size.1 {
+        let (upper, lower, down) = around(y, used.1 - 1);
+        let row = |r: usize| &squares[r * used.0..][..used.0];
+        for x in 0..size.0 {
+            let (left, right, across) = around(x, used.0 - 1);
+            let [top, bottom] = [row(upper), row(lower)].map(|r| r[left] + across * (r[right] - r[left]));
+            values.push(top + down * (bottom - top));
+        }
+    }
+    values
 }
 
 /// The region that hides a face of [`Gate::faces`]: the mask's squares themselves, with a soft edge of `feather` times

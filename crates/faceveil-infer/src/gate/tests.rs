@@ -68,3 +68,13 @@ fn a_part_that_is_nowhere_certain_is_no_face() {
     assert_eq!(hidden(0.5), [true, true, false, false, true]);
     assert_eq!(hidden(0.95), [false; 5]);
 }
+
+#[test]
+fn between_squares_values_go_over_into_one_another() {
+    // Two squares of four pixels: their centres lie between pixels 1 and 2, and 5 and 6.
+    let row = between(&[0.0, 1.0], (2, 1), 4, (8, 1));
+    assert_eq!(row, [0.0, 0.0, 0.125, 0.375, 0.625, 0.875, 1.0, 1.0]);
+    assert_eq!(between(&[0.25], (1, 1), 4, (3, 2)), [0.25; 6], "one square alone");
+    let column = between(&[0.0, 1.0], (1, 2), 2, (1, 3));
+    assert_eq!(column, [0.0, 0.25, 0.75], "the picture ends inside the last square");
+}

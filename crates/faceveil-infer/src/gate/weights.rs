@@ -70,6 +70,12 @@ pub enum GateError {
     /// The architecture cannot be built.
     #[error("the architecture cannot be built: {0}")]
     Graph(#[from] GraphError),
+    /// A file in 8-bit integers is damaged.
+    #[error(transparent)]
+    Model(#[from] faceveil_int8::ModelError),
+    /// A network in 8-bit integers that does something else.
+    #[error("the network does not make a mask of a picture")]
+    NoMask,
 }
 
 /// Reads numbers from the front.

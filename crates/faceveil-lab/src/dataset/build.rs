@@ -4,7 +4,8 @@
 pub mod plan;
 mod render;
 
-pub(super) use render::{encode, make_folders, write_three};
+pub(crate) use render::encode;
+pub(super) use render::{make_folders, write_three};
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
 //! Small sets of drawn pictures in exactly the layout of sets that cannot be passed on, to try an import with and to see
 //! what to download. The people in them do not exist.
 
-mod draw;
+pub(crate) mod draw;
 
 use std::fmt::Write;
 use std::fs;

@@ -15,6 +15,7 @@ use super::split::Part;
 use sheet::Sheet;
 use statistics::Statistics;
 
+pub(crate) use sheet::base64;
 pub(super) use sheet::doubts_table;
 
 /// Doubtful pictures on the page at most; the file has all.
@@ -73,7 +74,7 @@ pub(super) fn html(title: &str, body: &str) -> String {
 }
 
 /// Text that cannot be taken for markup.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -21,7 +21,7 @@ pub struct ExportArgs {
     /// Value that a connected part must reach somewhere [default: chosen with the threshold]
     #[arg(long)]
     pub certain: Option<f32>,
-    /// How far hidden squares grow, in squares [default: chosen with the threshold]
+    /// How far hidden places grow, in pixels of the network's frame [default: chosen with the threshold]
     #[arg(long)]
     pub growth: Option<f32>,
 }
@@ -44,4 +44,7 @@ pub struct EvaluateArgs {
     /// Every n-th picture only
     #[arg(long, default_value_t = 1)]
     pub every: usize,
+    /// On the pictures kept to choose on, instead of those that are held out
+    #[arg(long)]
+    pub kept: bool,
 }

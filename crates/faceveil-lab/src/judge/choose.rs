@@ -1,13 +1,12 @@
-//! The operating point: from which value on a square is hidden, and how far that grows. Chosen on pictures of the tune
-//! part that were not trained on.
+//! The operating point: from which value on a square is hidden, and how far that grows. Chosen on
+//! pictures of the training part that were kept for it.
 
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use faceveil_data::dataset;
-use faceveil_data::split::{Part, Set};
+use faceveil_data::split::Set;
 use faceveil_infer::gate::{Gate, GateWeights, Point};
 use faceveil_media::Limits;
 
@@ -27,8 +26,8 @@ const THRESHOLDS: [f32; 14] = [0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35
 const CERTAIN: [f32; 11] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98];
 /// Best points that are printed.
 const SHOWN: usize = 15;
-/// Growths that are tried, squares.
-const GROWTHS: [f32; 3] = [0.0, 1.0, 1.5];
+/// Growths that are tried, pixels of the network's frame.
+const GROWTHS: [f32; 3] = [0.0, 1.0, 2.0];
 
 /// Runs `faceveil-lab export`.
 ///
@@ -106,9 +105,7 @@ impl Tried {
 /// The masks of a set's pictures that were kept to choose on.
 fn look(gate: &Gate, shared: &Path, set: Set) -> Result<Vec<Looked>> {
     let mut looked = Vec::new();
-    for item in
-        dataset::load(shared, set, Part::Tune)?.into_iter().filter(|i| sources::is_valid(set, &i.name))
-    {
+    for item in sources::kept(shared, set)? {
         let place = || item.image_path.display().to_string();
         let bytes = fs::read(&item.image_path).with_context(place)?;
         let raster = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?.raster;

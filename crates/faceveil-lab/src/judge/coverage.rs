@@ -30,8 +30,6 @@ pub struct Coverage {
 
 /// Faces of fewer pixels are not judged.
 const SMALLEST: f64 = 16.0;
-/// Points of a square, across and down, in which the outside is looked at.
-const FINE: usize = 4;
 /// Points a face is looked at in, across and down.
 const POINTS: usize = 24;
 
@@ -79,17 +77,17 @@ impl Coverage {
 fn beside(picture: &Looked, hidden: &[bool]) -> (f64, f64) {
     let mask = &picture.mask;
     let near: Vec<_> = picture.faces.iter().map(|f| f.inside(1.25, (0, 0))).collect();
-    let (columns, rows) = (mask.width * FINE, mask.height * FINE);
+    let (columns, rows) = (mask.width, mask.height);
     let (mut free, mut other) = (0u32, 0u32);
     for j in 0..rows {
         for i in 0..columns {
-            let place = |n: usize, step: f32| ((n as f64 + 0.5) / FINE as f64 * f64::from(step)) as u32;
+            let place = |n: usize, step: f32| ((n as f64 + 0.5) * f64::from(step)) as u32;
             let (x, y) = (place(i, mask.square.0), place(j, mask.square.1));
             if near.iter().any(|f| f.holds(x, y)) {
                 continue;
             }
             free += 1;
-            other += u32::from(hidden[j / FINE * mask.width + i / FINE]);
+            other += u32::from(hidden[j * mask.width + i]);
         }
     }
     let all = (columns * rows) as f64;
@@ -118,27 +116,18 @@ fn covered(mask: &Mask, hidden: &[bool], face: &TruthFace) -> f64 {
     if of == 0 { 1.0 } else { hit as f64 / of as f64 }
 }
 
-/// Intersection over union of all masks at `threshold` with the true faces, in shares of squares.
+/// Intersection over union of all masks at `threshold` with the true faces, place by place.
 pub fn overlap(pictures: &[Looked], threshold: f32) -> f64 {
-    const POINTS: usize = 4;
-    let (mut both, mut either) = (0.0, 0.0);
+    let (mut both, mut either) = (0u64, 0u64);
     for Looked { mask, faces } in pictures {
         let inside: Vec<_> = faces.iter().map(|f| f.inside(1.0, (0, 0))).collect();
+        let place = |n: usize, step: f32| ((n as f64 + 0.5) * f64::from(step)) as u32;
         for (i, value) in mask.values.iter().enumerate() {
-            let (column, row) = (i % mask.width, i / mask.width);
-            let place = |n: usize, k: usize, step: f32| {
-                ((n as f64 + (k as f64 + 0.5) / POINTS as f64) * f64::from(step)) as u32
-            };
-            let points = (0..POINTS * POINTS).filter(|k| {
-                let (x, y) =
-                    (place(column, k % POINTS, mask.square.0), place(row, k / POINTS, mask.square.1));
-                inside.iter().any(|f| f.holds(x, y))
-            });
-            let truth = points.count() as f64 / (POINTS * POINTS) as f64;
-            let hit = f64::from(u8::from(*value >= threshold));
-            both += truth * hit;
-            either += f64::max(truth, hit);
+            let (x, y) = (place(i % mask.width, mask.square.0), place(i / mask.width, mask.square.1));
+            let truth = inside.iter().any(|f| f.holds(x, y));
+            both += u64::from(truth && *value >= threshold);
+            either += u64::from(truth || *value >= threshold);
         }
     }
-    both / f64::max(either, 1.0)
+    both as f64 / either.max(1) as f64
 }

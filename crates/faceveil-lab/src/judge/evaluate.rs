@@ -1,4 +1,4 @@
-//! Networks side by side on the report part: ours are run here, others come as folders of outputs.
+//! Networks side by side on what the lab's split holds out: ours are run here, others come as folders of outputs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use faceveil_core::redact::{SeededNoise, Style, redact};
 use faceveil_data::dataset::{self, Item};
-use faceveil_data::split::{Part, Set};
+use faceveil_data::split::{Set, lab};
 use faceveil_eval::{Fidelity, LeakTable, Picture, PictureVerdict, Rate, Summary, ToReference, to_reference};
 use faceveil_infer::gate::{Gate, region};
 use faceveil_media::{EncodeOptions, Format, Limits};
@@ -16,9 +16,10 @@ use serde::Serialize;
 use super::args::EvaluateArgs;
 use super::coverage::{Looked, overlap};
 use super::page;
+use crate::train::sources;
 
 /// The sets that are judged.
-const SETS: [Set; 4] = [Set::Fddb, Set::MasksVoc, Set::WiderYolo, Set::Negatives];
+const SETS: [Set; 5] = [Set::Fddb, Set::MasksVoc, Set::WiderYolo, Set::YoutubeKeypoints, Set::Negatives];
 /// Soft edge of a region, as a share of its shorter side: the program's own.
 const FEATHER: f32 = 0.03;
 
@@ -51,8 +52,15 @@ pub struct Row {
 pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for set in SETS {
-        let items = dataset::load(&args.shared, set, Part::Report)?;
+        let items = if args.kept {
+            sources::kept(&args.shared, set)?
+        } else {
+            dataset::load_names(&args.shared, set, &lab::held_out(set))?
+        };
         let items: Vec<Item> = items.into_iter().step_by(args.every.max(1)).collect();
+        if items.is_empty() {
+            continue;
+        }
         for named in &args.gate {
             let (name, file) = pair(named)?;
             let bytes = fs::read(file).with_context(|| file.to_owned())?;

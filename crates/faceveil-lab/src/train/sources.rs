@@ -1,13 +1,12 @@
-//! The pictures that are trained on: the tune part of the public sets, and further public pictures labelled by
-//! detectors. The report part is never read here.
+//! The pictures that are trained on: what the lab's split does not hold out of the public sets, and further public
+//! pictures labelled by detectors. What is held out is never read here.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use faceveil_data::dataset::{self, Item};
-use faceveil_data::split::{self, Part, Set};
+use faceveil_data::split::{Set, lab};
 use faceveil_data::truth::TruthFace;
 use faceveil_eval::Picture;
 use serde::Deserialize;
@@ -53,9 +52,9 @@ struct DetectedFace {
 pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for (set, share) in
-        [(Set::Fddb, 0.33), (Set::MasksVoc, 0.19), (Set::WiderYolo, 0.03), (Set::Negatives, 0.23)]
+        [(Set::Fddb, 0.35), (Set::MasksVoc, 0.19), (Set::Negatives, 0.23), (Set::YoutubeKeypoints, 0.10)]
     {
-        let mut items = dataset::load(shared, set, Part::Tune)?;
+        let mut items = dataset::load_names(shared, set, &lab::training(set))?;
         items.truncate(limit);
         let mut source = Source { name: set.name(), share, train: Vec::new(), valid: Vec::new() };
         for item in items {
@@ -64,7 +63,6 @@ pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<So
         }
         sources.push(source);
     }
-    sources.push(youtube(shared, limit)?);
     if let Some(labels) = labels {
         sources.extend(detected(labels, limit)?);
     }
@@ -111,6 +109,16 @@ pub fn fingerprint(sources: &[Source]) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The pictures of a set that are kept to choose on.
+///
+/// # Errors
+/// If a picture or its annotation is missing or cannot be understood.
+pub fn kept(shared: &Path, set: Set) -> Result<Vec<Item>> {
+    let mut items = dataset::load_names(shared, set, &lab::training(set))?;
+    items.retain(|item| is_valid(set, &item.name));
+    Ok(items)
+}
+
 /// A tenth is kept to choose on: whole days of fddb, whole persons of youtube.
 pub fn is_valid(set: Set, name: &str) -> bool {
     let group = match set {
@@ -138,60 +146,10 @@ fn annotated(item: &Item) -> Result<Photo> {
     Ok(Photo::new(&picture, &faces, &[]))
 }
 
-fn youtube(shared: &Path, limit: usize) -> Result<Source> {
-    let root = shared.join("faces/youtube_keypoints");
-    let path = root.join("training_frames_keypoints.csv");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut points = HashMap::new();
-    for line in text.lines().skip(1) {
-        let mut fields = line.split(',');
-        let Some(name) = fields.next() else { continue };
-        let numbers = fields.map(str::parse::<f64>).collect::<Result<Vec<_>, _>>();
-        let numbers = numbers.with_context(|| format!("{}: {name}", path.display()))?;
-        if numbers.len() != 136 {
-            bail!("{}: {name} has {} numbers, not 136", path.display(), numbers.len());
-        }
-        points.insert(name.trim_end_matches(".jpg").to_owned(), numbers);
-    }
-    let mut source = Source { name: "youtube_keypoints", share: 0.10, train: Vec::new(), valid: Vec::new() };
-    for name in split::names(Set::YoutubeKeypoints, Part::Tune).into_iter().take(limit) {
-        let file = name.rsplit('/').next().unwrap_or(name);
-        let Some(numbers) = points.get(file) else { bail!("{}: no row for {name}", path.display()) };
-        let picture = read(&root.join(format!("{name}.jpg")))?;
-        source.push(Set::YoutubeKeypoints, name, Photo::new(&picture, &[ellipse(numbers)], &[]));
-    }
-    Ok(source)
-}
-
-/// The face around 68 points (x, y, x, y …): as wide as its outline, from the chin to a third of that height above
-/// the brows, turned by the eyes.
-fn ellipse(numbers: &[f64]) -> TruthFace {
-    let point = |i: usize| (numbers[2 * i], numbers[2 * i + 1]);
-    let mean = |range: std::ops::Range<usize>| {
-        let n = range.len() as f64;
-        let sum = range.map(point).fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
-        (sum.0 / n, sum.1 / n)
-    };
-    let (left, right) = (mean(36..42), mean(42..48));
-    let angle = (right.1 - left.1).atan2(right.0 - left.0);
-    let (sin, cos) = angle.sin_cos();
-    let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
-    for (x, y) in (0..68).map(point) {
-        let (u, v) = (x * cos + y * sin, -x * sin + y * cos);
-        low = (low.0.min(u), low.1.min(v));
-        high = (high.0.max(u), high.1.max(v));
-    }
-    let top = low.1 - 0.33 * (high.1 - low.1);
-    let (u, v) = ((low.0 + high.0) / 2.0, (top + high.1) / 2.0);
-    let (half_w, half_h) = ((high.0 - low.0) / 2.0, (high.1 - top) / 2.0);
-    let half_w = half_w.max(0.62 * half_h);
-    TruthFace::from_ellipse(half_w, half_h, angle, u * cos - v * sin, u * sin + v * cos)
-}
-
 /// Pictures that detectors labelled. Those in which they are sure of nothing are left out.
 fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
     let text = fs::read_to_string(labels).with_context(|| labels.display().to_string())?;
-    let tune: std::collections::HashSet<_> = split::names(Set::Utkface, Part::Tune).into_iter().collect();
+    let tune: std::collections::HashSet<_> = lab::training(Set::Utkface).into_iter().collect();
     let mut sources = [("crops_web", 0.07), ("utkface", 0.04), ("roboflow_yolo", 0.02)]
         .map(|(name, share)| Source { name, share, train: Vec::new(), valid: Vec::new() });
     for line in text.lines() {

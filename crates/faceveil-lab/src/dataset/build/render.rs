@@ -209,7 +209,7 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Encodes RGB or grey pixels.
-pub(in crate::dataset) fn encode(
+pub(crate) fn encode(
     pixels: &[u8],
     (width, height): (u32, u32),
     grey: bool,

@@ -1,0 +1,59 @@
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use faceveil_int8::model::FileBytes;
+use faceveil_int8::{Frame, Input, Model, PixelFormat};
+
+use super::*;
+
+/// Pictures that are run.
+const COUNT: usize = 24;
+
+/// The shipped gate network, calibrated and run on real pictures, gives the bits of LiteRT's reference kernels on the
+/// exported file.
+#[test]
+fn the_gate_gives_the_bits_of_the_reference_kernels_on_pictures() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = here.join("../../../shared");
+    let python =
+        env::var_os("FACEVEIL_PYTHON").map_or_else(|| here.join("../../.venv/bin/python"), PathBuf::from);
+    let mut probe = Command::new(&python);
+    let works =
+        probe.args(["-c", "import ai_edge_litert.interpreter"]).output().is_ok_and(|o| o.status.success());
+    if !shared.join("faces").is_dir() || !works {
+        eprintln!("SKIPPED: no pictures in {}, or no LiteRT in {}", shared.display(), python.display());
+        return;
+    }
+    let bytes = fs::read(here.join("../../models/gate/gate.fvnw")).unwrap();
+    let network = Network::new(GateWeights::parse(&bytes).unwrap()).unwrap();
+    let inputs = calibration_pictures(&shared, network.graph.input_shape(), COUNT).unwrap();
+    let observed = Observed::of(&network.from.net, &inputs).unwrap();
+    let ranges = observed.ranges(&network.from.net, Calibration::Mse);
+    let net = quantize(&network.from.net, &ranges, Some(&observed), None).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let [model, given, made] = ["net.tflite", "given", "made"].map(|name| folder.path().join(name));
+    fs::write(&model, tflite::export::int8(&net, "gate").unwrap()).unwrap();
+    let pixels: Vec<Vec<u8>> =
+        inputs.iter().map(|i| i.iter().map(|v| (v * 255.0).round() as u8).collect()).collect();
+    fs::write(&given, pixels.iter().flatten().map(|p| p ^ 0x80).collect::<Vec<_>>()).unwrap();
+    let tool = here.join("../../tools/tflite_reference.py");
+    let run = Command::new(&python).arg(tool).args([&model, &given, &made]).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+
+    let file = FileBytes::new(&file::write(&net).unwrap());
+    let model = Model::parse(file.bytes()).unwrap();
+    let mut arena = vec![0; model.arena_len()];
+    let (width, height) = (model.input().width, model.input().height);
+    let want = fs::read(&made).unwrap();
+    let len = model.output(0).unwrap().len();
+    assert_eq!(want.len(), len * pixels.len());
+    for (n, (picture, want)) in pixels.iter().zip(want.chunks_exact(len)).enumerate() {
+        let frame = Frame { format: PixelFormat::Rgb888, width, height, bytes: picture };
+        let got = model.run(Input::Frame(frame), &mut arena).unwrap();
+        let wrong = got.iter().zip(want).position(|(g, w)| *g as u8 != *w);
+        assert_eq!(wrong, None, "picture {n}");
+    }
+    assert!(want.iter().any(|&w| w as i8 > 100), "no mask says that there is a face");
+}

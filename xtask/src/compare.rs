@@ -1,0 +1,231 @@
+//! `cargo xtask compare`: the comparison of all contestants on the public pictures, others' programs included. What was made
+//! and judged before is kept, so that after a change only what it touches is done again.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::json;
+
+use crate::python::{call, environment};
+
+/// The thesis's networks that could be had, and their names in `faceveil-lab nets`.
+const THESIS: [(&str, &str); 4] = [
+    ("studentv1_int8", "thesis-student-v1"),
+    ("studentv1_fp32", "thesis-student-v1"),
+    ("studentv2_int8", "thesis-student-v2"),
+    ("teacher_int8", "thesis-teacher"),
+];
+/// The peer with two thresholds: its own, and the lower one that `thorough` is held against.
+const PEERS: [(&str, &str); 2] = [("deface", "0.2"), ("deface-0.1", "0.1")];
+/// The embedders, and how pixels become their numbers.
+const EMBEDDERS: [(&str, &str); 2] =
+    [("mobilefacenet/MobileFaceNet.onnx", "imagenet"), ("faceplugin/fr_feature.onnx", "arcface")];
+
+/// What to compare.
+#[derive(Args, Clone, Debug)]
+pub struct Compare {
+    /// Where pictures, outputs and the page with research pictures go.
+    #[arg(long, default_value = "compare-out")]
+    out: PathBuf,
+    /// A `faceveil-lab` that is built already.
+    #[arg(long)]
+    lab: Option<PathBuf>,
+    /// Do not run other programs: judge what they wrote before.
+    #[arg(long)]
+    no_others: bool,
+    /// Every n-th picture only, and no files in docs/.
+    #[arg(long, default_value_t = 1)]
+    every: usize,
+    /// Other gate networks: NAME=FILE.
+    #[arg(long)]
+    gate: Vec<String>,
+}
+
+/// Runs the other programs, compares, and writes docs/comparison.html and docs/comparison.json.
+///
+/// # Errors
+/// If a program fails or the public pictures are not there.
+pub fn run(root: &Path, shared: &Path, compare: &Compare) -> Result<()> {
+    let lab = match &compare.lab {
+        Some(lab) => lab.canonicalize().with_context(|| lab.display().to_string())?,
+        None => build(root)?,
+    };
+    let python = environment(root)?;
+    let chore = Chore { root, shared, lab: &lab, python: &python, compare };
+    chore.lab(&["--pictures"])?;
+    if !compare.no_others {
+        chore.thesis()?;
+        chore.deface()?;
+    }
+    let arguments = chore.contestants()?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let all = compare.out.join("page").display().to_string();
+    chore.lab(&[&arguments[..], &["--out", &all]].concat())?;
+    let some = compare.out.join("publishable").display().to_string();
+    chore.lab(&[&arguments[..], &["--out", &some, "--publishable", "--shown", "9"]].concat())?;
+    if compare.every == 1 {
+        for name in ["comparison.html", "comparison.json"] {
+            let (from, to) = (root.join(&some).join(name), root.join("docs").join(name));
+            std::fs::copy(&from, &to).with_context(|| from.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn build(root: &Path) -> Result<PathBuf> {
+    // Without burn, which only training needs.
+    let arguments = ["build", "--release", "--package", "faceveil-lab", "--no-default-features"];
+    call(Command::new(env!("CARGO")).current_dir(root).args(arguments))?;
+    let built = std::env::current_exe()?;
+    let folder = built.ancestors().nth(2).context("this program lies in a profile's folder")?;
+    Ok(folder.join("release/faceveil-lab"))
+}
+
+struct Chore<'a> {
+    root: &'a Path,
+    shared: &'a Path,
+    lab: &'a Path,
+    python: &'a Path,
+    compare: &'a Compare,
+}
+
+impl Chore<'_> {
+    /// `faceveil-lab compare` on all truths. Paths are as short as can be: they stand on the page.
+    fn lab(&self, arguments: &[&str]) -> Result<()> {
+        let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
+        let mut command = Command::new(self.lab);
+        command.current_dir(self.root).arg("compare").arg("--shared").arg(shared);
+        command.arg("--work").arg(self.compare.out.join("work"));
+        command.args(["--truth", "public", "--truth", "fairness", "--truth", "sample"]);
+        if self.compare.every > 1 {
+            command.args(["--every", &self.compare.every.to_string()]);
+        }
+        if !arguments.contains(&"--out") {
+            command.arg("--out").arg(self.compare.out.join("page"));
+        }
+        call(command.args(arguments))
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.compare.out.join("others").join(name)
+    }
+
+    fn contestants(&self) -> Result<Vec<String>> {
+        let mut all = vec!["--contestant".to_owned(), "all".to_owned()];
+        let mut add = |option: &str, value: String| all.extend([option.to_owned(), value]);
+        self.compare.gate.iter().for_each(|gate| add("--contestant", format!("gate:{gate}")));
+        let thesis = THESIS.iter().map(|(model, _)| format!("thesis-{model}"));
+        for name in thesis.chain(PEERS.iter().map(|(name, _)| (*name).to_owned())) {
+            let folder = self.folder(&name);
+            if self.root.join(&folder).is_dir() {
+                add("--contestant", format!("outputs:{name}={}", folder.display()));
+            }
+        }
+        let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
+        for (file, kind) in EMBEDDERS {
+            let path = shared.join("models").join(file);
+            if self.root.join(&path).is_file() {
+                add("--embedder", format!("{}:{kind}", path.display()));
+            }
+        }
+        add("--curves", "gate=models/gate/training.csv".to_owned());
+        for (name, file) in [("teacher", "teacher"), ("student v1", "studentv1"), ("student v2", "studentv2")]
+        {
+            let path = shared.join(format!("models/thesis/training_logs/{file}_log.csv"));
+            if self.root.join(&path).is_file() {
+                add("--curves", format!("thesis {name}={}", path.display()));
+            }
+        }
+        if self.root.join("docs/tiny.json").is_file() {
+            add("--instructions", "docs/tiny.json".to_owned());
+        }
+        if let Some(library) = self.runtime() {
+            add("--ort", library.display().to_string());
+        }
+        Ok(all)
+    }
+
+    /// ONNX Runtime of the virtual environment.
+    fn runtime(&self) -> Option<PathBuf> {
+        let lib = self.python.parent()?.parent()?.join("lib");
+        let python = std::fs::read_dir(lib).ok()?.flatten().map(|e| e.path()).find(|p| p.is_dir())?;
+        let capi = python.join("site-packages/onnxruntime/capi");
+        let files = std::fs::read_dir(capi).ok()?.flatten().map(|e| e.path());
+        let named =
+            |p: &PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so"));
+        let found = files.into_iter().find(named)?;
+        Some(found.strip_prefix(self.root).map(Path::to_owned).unwrap_or(found))
+    }
+
+    fn thesis(&self) -> Result<()> {
+        let pictures = self.compare.out.join("work/pictures");
+        for (model, network) in THESIS {
+            let file = self.shared.join(format!("models/thesis/{model}.tflite"));
+            if !file.is_file() {
+                println!("SKIPPED: {} is not there", file.display());
+                continue;
+            }
+            let mut command = Command::new(self.python);
+            command.current_dir(self.root).arg("tools/tflite_outputs.py").arg("--model").arg(file);
+            command.arg("--pictures").arg(&pictures).arg("--network").arg(network);
+            call(command.arg("--out").arg(self.folder(&format!("thesis-{model}"))))?;
+        }
+        Ok(())
+    }
+
+    /// deface writes beside its inputs, so it works on a copy; a set that it has done is not done again.
+    fn deface(&self) -> Result<()> {
+        let deface = self.python.with_file_name("deface");
+        let pictures = self.root.join(&self.compare.out).join("work/pictures");
+        for (name, threshold) in PEERS {
+            let (mut taken, mut count) = (Duration::ZERO, 0u32);
+            for set in std::fs::read_dir(&pictures)? {
+                let set = set?;
+                let out = self.root.join(self.folder(name)).join(set.file_name());
+                if out.is_dir() {
+                    continue;
+                }
+                println!("{name} on {}", set.path().display());
+                let scratch = tempfile::tempdir()?;
+                let copy = scratch.path().join("copy");
+                call(Command::new("cp").arg("-rL").arg(set.path()).arg(&copy))?;
+                let before = children_time();
+                let done = Command::new(&deface).args(["--thresh", threshold]).arg(&copy).output()?;
+                ensure!(done.status.success(), "deface failed on {}", set.path().display());
+                taken += children_time().saturating_sub(before);
+                let made = scratch.path().join("made");
+                std::fs::create_dir(&made)?;
+                for entry in std::fs::read_dir(&copy)? {
+                    let path = entry?.path();
+                    let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else { continue };
+                    if let Some(stem) = stem.to_string_lossy().strip_suffix("_anonymized") {
+                        std::fs::copy(&path, made.join(format!("{stem}.{}", ending.to_string_lossy())))?;
+                        count += 1;
+                    }
+                }
+                call(Command::new("mkdir").arg("-p").arg(out.parent().context("a folder of sets")?))?;
+                call(Command::new("cp").arg("-r").arg(&made).arg(&out))?;
+            }
+            if count > 0 {
+                let about = json!({
+                    "what": format!("deface 1.5.0 from {threshold}: CenterFace, blur"),
+                    "time_ms": (1e5 * taken.as_secs_f64() / f64::from(count)).round() / 100.0,
+                });
+                std::fs::write(self.root.join(self.folder(name)).join("about.json"), format!("{about:#}\n"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Processor time of all programs that were waited for.
+fn children_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name in brackets; fields 16 and 17 of proc(5), in hundredths of a second.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis(10 * (ticks(13) + ticks(14)))
+}
