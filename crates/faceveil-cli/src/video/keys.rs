@@ -6,8 +6,9 @@ use faceveil::core::geom::{Point, RectF};
 
 /// Pixels by which a coordinate between key frames may differ from the straight way.
 pub const TOLERANCE: f32 = 0.5;
-/// The same for landmarks: a region is turned by them, so that its far ends move more than they do.
-const TURN_TOLERANCE: f32 = 0.15;
+/// The same for landmarks. A region is turned by them from some angle on, so that the least difference may change it:
+/// only frames whose landmarks do not move lie between key frames.
+const TURN_TOLERANCE: f32 = 0.0;
 /// Frames from one key frame to the next at most: so many are compared with each new one.
 const LONGEST: usize = 32;
 
@@ -147,7 +148,7 @@ fn widened(r: &RectF, by: f32) -> RectF {
     RectF { left: r.left - by, top: r.top - by, right: r.right + by, bottom: r.bottom + by }
 }
 
-/// Boxes to quarters of a pixel, outwards, and landmarks to 32nds: a sidecar need not be longer than that.
+/// Boxes to quarters of a pixel, outwards: a sidecar need not be longer than that. Landmarks stay as they are.
 fn rounded(face: &Face) -> Face {
     let (low, high) = (|v: f32| (v * 4.0).floor() / 4.0, |v: f32| (v * 4.0).ceil() / 4.0);
     let mut face = face.clone();
@@ -159,8 +160,6 @@ fn rounded(face: &Face) -> Face {
             bottom: high(rect.bottom),
         };
     }
-    let fine = |v: f32| (v * 32.0).round() / 32.0;
-    face.landmarks = face.landmarks.map(|marks| marks.map(|p| Point { x: fine(p.x), y: fine(p.y) }));
     face.score = (face.score * 1000.0).round() / 1000.0;
     face
 }

@@ -37,7 +37,7 @@ fn a_sidecar_is_rendered_again_without_looking() {
     );
     let text = record.to_string();
     assert!(!text.contains("thumbnail"), "{text}");
-    assert!(text.len() < 30_000, "{} bytes for one track of 50 frames", text.len());
+    assert!(text.len() < 60_000, "{} bytes for one track of 50 frames", text.len());
 
     // The same, in a style without noise, so that frames can be compared.
     let solid = ["--style", "solid", "--codec", "ffv1"];
@@ -48,7 +48,7 @@ fn a_sidecar_is_rendered_again_without_looking() {
     assert_eq!(times(&b, "first.mkv"), times(&b, "second.mkv"));
     assert_eq!(sound(&b, "first.mkv"), sound(&b, "second.mkv"));
     assert!(change(&b, "second.mkv") > 60);
-    // What the sidecar says is what the first run has hidden, or a hair more; a hair's turn at the far ends.
+    // What the sidecar says is what the first run has hidden, or a hair more.
     let (a, z) = (frame(&b, "first.mkv", "1.2"), frame(&b, "second.mkv", "1.2"));
     let (mut more, mut less) = (0, 0);
     for (x, y) in (0..240).flat_map(|y| (0..320).map(move |x| (x, y))) {
@@ -56,7 +56,7 @@ fn a_sidecar_is_rendered_again_without_looking() {
         more += i32::from(dark(&z) && !dark(&a));
         less += i32::from(dark(&a) && !dark(&z));
     }
-    assert!(more < 900 && less <= 8, "{more} pixels more, {less} less");
+    assert!(more < 900 && less == 0, "{more} pixels more, {less} less");
 
     // Sound that was left out stays out.
     b.run(["blur", "--from", "out.mp4.faceveil.json", "-o", "mute.mp4"]).exits(0);
