@@ -63,7 +63,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Policy`] if a setting is out of range.
     pub fn video_policy(&self) -> Result<Policy, Error> {
-        let margin = self.margin.unwrap_or(self.detection.margin(self.level));
+        let margin = self.video_margin();
         let outline =
             if matches!(self.detection, Detection::Gate { .. }) { Outline::Box } else { self.outline };
         Ok(Policy::new(outline, margin, self.feather)?)

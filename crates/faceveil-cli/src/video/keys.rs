@@ -6,6 +6,9 @@ use faceveil::core::geom::{Point, RectF};
 
 /// Pixels by which a coordinate between key frames may differ from the straight way.
 pub const TOLERANCE: f32 = 0.5;
+/// The same for landmarks. A region is turned by them from some angle on, so that the least difference may change it:
+/// only frames whose landmarks do not move lie between key frames.
+const TURN_TOLERANCE: f32 = 0.0;
 /// Frames from one key frame to the next at most: so many are compared with each new one.
 const LONGEST: usize = 32;
 
@@ -125,6 +128,7 @@ fn on_the_way(from: &Key, to: &Key, frame: u64) -> Option<Face> {
 
 fn is_near(a: &Face, b: &Face) -> bool {
     let near = |p: f32, q: f32| (p - q).abs() <= TOLERANCE;
+    let close = |p: f32, q: f32| (p - q).abs() <= TURN_TOLERANCE;
     let edges = |p: &RectF, q: &RectF| {
         near(p.left, q.left) && near(p.top, q.top) && near(p.right, q.right) && near(p.bottom, q.bottom)
     };
@@ -133,7 +137,7 @@ fn is_near(a: &Face, b: &Face) -> bool {
         && a.landmarks.is_some() == b.landmarks.is_some()
         && edges(&a.rect, &b.rect)
         && a.also.iter().zip(&b.also).all(|(p, q)| edges(p, q))
-        && points.into_iter().all(|(p, q)| near(p.x, q.x) && near(p.y, q.y))
+        && points.into_iter().all(|(p, q)| close(p.x, q.x) && close(p.y, q.y))
 }
 
 fn boxes_mut(face: &mut Face) -> impl Iterator<Item = &mut RectF> {
@@ -144,7 +148,7 @@ fn widened(r: &RectF, by: f32) -> RectF {
     RectF { left: r.left - by, top: r.top - by, right: r.right + by, bottom: r.bottom + by }
 }
 
-/// To quarters of a pixel, boxes outwards: a sidecar need not be longer than that.
+/// Boxes to quarters of a pixel, outwards: a sidecar need not be longer than that. Landmarks stay as they are.
 fn rounded(face: &Face) -> Face {
     let (low, high) = (|v: f32| (v * 4.0).floor() / 4.0, |v: f32| (v * 4.0).ceil() / 4.0);
     let mut face = face.clone();
@@ -156,8 +160,6 @@ fn rounded(face: &Face) -> Face {
             bottom: high(rect.bottom),
         };
     }
-    let tenth = |v: f32| (v * 4.0).round() / 4.0;
-    face.landmarks = face.landmarks.map(|marks| marks.map(|p| Point { x: tenth(p.x), y: tenth(p.y) }));
     face.score = (face.score * 1000.0).round() / 1000.0;
     face
 }
