@@ -41,8 +41,7 @@ pub fn hide(
     let (output, point) = (model.output(0).ok_or("no output")?, model.point().ok_or("no mask")?);
     let block = width / output.width.max(1);
     let mask = GridMask { width: output.width, height: output.height, block, values };
-    // The point's growth counts squares.
-    let growth = point.growth * block as f32;
+    let growth = point.growth;
     let rule = Rule::new(point.threshold, point.certain, growth, (output.zero, output.scale));
     let mask_sum = checksum(values.iter().map(|&v| v as u8));
     let hidden = Hidden::new(&mask, &rule, bits).map_err(|_| "the mask does not fit")?;

@@ -123,7 +123,7 @@ pub static GATE: ModelInfo = ModelInfo {
     task: "mask of the faces, one value a 4×4 square of a 128×128 view (59,441 parameters)",
     licence: "MIT OR Apache-2.0, trained on research data",
     origin: "trained here by faceveil-lab, models/gate/README.md",
-    sha256: "df075d998ad577f084d62515175889b93c305a2a2bcaf70a6e75ccaace460b5f",
+    sha256: "7a6e674591bc75be22a5d9d317cf458cc99af064218182e5d526fa270ffffafd",
     bytes: include_bytes!("../../../models/gate/gate.fvnw"),
 };
 
