@@ -156,7 +156,7 @@ pub enum Level {
     Fast,
     /// Three looks at the photo, and tiles of large ones for small faces
     Balanced,
-    /// Five looks, a lower threshold, and a closer look at the tiles
+    /// Six looks, a lower threshold, and a closer look at the tiles
     Thorough,
 }
 
