@@ -45,6 +45,9 @@ pub fn hide(
     let rule = Rule::new(point.threshold, point.certain, growth, (output.zero, output.scale));
     let mask_sum = checksum(values.iter().map(|&v| v as u8));
     let hidden = Hidden::new(&mask, &rule, bits).map_err(|_| "the mask does not fit")?;
+    if hidden.size() != (width, height) {
+        return Err("the mask does not reach over the whole frame");
+    }
     reached(1);
     let layout = match format {
         PixelFormat::Rgb888 => PixelLayout::Rgb888,

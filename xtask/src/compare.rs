@@ -98,7 +98,7 @@ impl Chore<'_> {
         let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
         let mut command = Command::new(self.lab);
         command.current_dir(self.root).arg("compare").arg("--shared").arg(shared);
-        command.arg("--work").arg(self.compare.out.join("work"));
+        command.arg("--work").arg(self.compare.out.join("kept"));
         command.args(["--truth", "public", "--truth", "fairness", "--truth", "sample"]);
         if self.compare.every > 1 {
             command.args(["--every", &self.compare.every.to_string()]);
@@ -160,8 +160,13 @@ impl Chore<'_> {
         Some(found.strip_prefix(self.root).map(Path::to_owned).unwrap_or(found))
     }
 
+    /// Where the program writes the pictures that the others work on.
+    fn pictures(&self) -> PathBuf {
+        self.compare.out.join("kept/pictures")
+    }
+
     fn thesis(&self) -> Result<()> {
-        let pictures = self.compare.out.join("work/pictures");
+        let pictures = self.pictures();
         for (model, network) in THESIS {
             let file = self.shared.join(format!("models/thesis/{model}.tflite"));
             if !file.is_file() {
@@ -176,38 +181,37 @@ impl Chore<'_> {
         Ok(())
     }
 
-    /// deface writes beside its inputs, so it works on a copy; a set that it has done is not done again.
+    /// deface writes beside its inputs, so it works on a copy; a picture that it has done is not done again.
     fn deface(&self) -> Result<()> {
         let deface = self.python.with_file_name("deface");
-        let pictures = self.root.join(&self.compare.out).join("work/pictures");
+        let pictures = self.root.join(self.pictures());
         for (name, threshold) in PEERS {
             let (mut taken, mut count) = (Duration::ZERO, 0u32);
             for set in std::fs::read_dir(&pictures)? {
                 let set = set?;
                 let out = self.root.join(self.folder(name)).join(set.file_name());
-                if out.is_dir() {
+                std::fs::create_dir_all(&out)?;
+                let scratch = tempfile::tempdir()?;
+                let copy = scratch.path().join("copy");
+                if copy_missing(&set.path(), &out, &copy)? == 0 {
                     continue;
                 }
                 println!("{name} on {}", set.path().display());
-                let scratch = tempfile::tempdir()?;
-                let copy = scratch.path().join("copy");
-                call(Command::new("cp").arg("-rL").arg(set.path()).arg(&copy))?;
                 let before = children_time();
                 let done = Command::new(&deface).args(["--thresh", threshold]).arg(&copy).output()?;
                 ensure!(done.status.success(), "deface failed on {}", set.path().display());
                 taken += children_time().saturating_sub(before);
-                let made = scratch.path().join("made");
-                std::fs::create_dir(&made)?;
                 for entry in std::fs::read_dir(&copy)? {
                     let path = entry?.path();
                     let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else { continue };
                     if let Some(stem) = stem.to_string_lossy().strip_suffix("_anonymized") {
-                        std::fs::copy(&path, made.join(format!("{stem}.{}", ending.to_string_lossy())))?;
+                        // Whole or not there: what is there counts as done.
+                        let part = out.join(format!(".{stem}.part"));
+                        std::fs::copy(&path, &part)?;
+                        std::fs::rename(&part, out.join(format!("{stem}.{}", ending.to_string_lossy())))?;
                         count += 1;
                     }
                 }
-                call(Command::new("mkdir").arg("-p").arg(out.parent().context("a folder of sets")?))?;
-                call(Command::new("cp").arg("-r").arg(&made).arg(&out))?;
             }
             if count > 0 {
                 let about = json!({
@@ -219,6 +223,25 @@ impl Chore<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies the pictures of `set` that `out` has no output for; how many there are.
+fn copy_missing(set: &Path, out: &Path, copy: &Path) -> Result<usize> {
+    let stems = |folder: &Path| -> Result<std::collections::HashSet<_>> {
+        let files = std::fs::read_dir(folder)?;
+        files.map(|file| Ok(Path::new(&file?.file_name()).file_stem().map(ToOwned::to_owned))).collect()
+    };
+    let done = stems(out)?;
+    std::fs::create_dir(copy)?;
+    let mut count = 0;
+    for picture in std::fs::read_dir(set)? {
+        let path = picture?.path();
+        if !done.contains(&path.file_stem().map(ToOwned::to_owned)) {
+            std::fs::copy(&path, copy.join(path.file_name().context("a picture has a name")?))?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// Processor time of all programs that were waited for.

@@ -45,6 +45,8 @@ pub enum RunError {
     },
     /// The network does not take frames (its input is not RGB of 0 to 255), or takes nothing but frames.
     Kind,
+    /// Values lie upon one another in the arena; [`Model::parse`] rules that out.
+    Places,
     /// A kernel refused; [`Model::parse`] rules that out but for the frame.
     Kernel(KernelError),
     /// The file is not what was parsed; ruled out likewise.
@@ -60,6 +62,7 @@ impl fmt::Display for RunError {
             }
             Self::Values { need, got } => write!(f, "the input has {got} values, the network takes {need}"),
             Self::Kind => f.write_str("the network does not take such an input"),
+            Self::Places => f.write_str("values lie upon one another in the arena"),
             Self::Kernel(e) => e.fmt(f),
             Self::Model(e) => e.fmt(f),
         }
@@ -258,7 +261,7 @@ fn disjoint<const N: usize>(arena: &mut [i8], ranges: [Range<usize>; N]) -> Resu
         }
         let cut =
             |rest: &'_ [i8]| range.start.checked_sub(begun).filter(|skip| skip + range.len() <= rest.len());
-        let skip = cut(rest).ok_or(RunError::Kind)?;
+        let skip = cut(rest).ok_or(RunError::Places)?;
         let (_, after) = rest.split_at_mut(skip);
         let (slice, after) = after.split_at_mut(range.len());
         (slices[i], rest, begun) = (slice, after, range.end);
@@ -275,7 +278,7 @@ mod tests {
         let mut arena = [0, 1, 2, 3, 4, 5, 6, 7];
         let [a, none, b] = disjoint(&mut arena, [5..7, 6..6, 0..2]).unwrap();
         assert_eq!((&*a, &*none, &*b), (&[5, 6][..], &[][..], &[0, 1][..]));
-        assert_eq!(disjoint(&mut arena, [2..5, 4..6]).unwrap_err(), RunError::Kind);
-        assert_eq!(disjoint(&mut arena, [2..5, 5..9]).unwrap_err(), RunError::Kind);
+        assert_eq!(disjoint(&mut arena, [2..5, 4..6]).unwrap_err(), RunError::Places);
+        assert_eq!(disjoint(&mut arena, [2..5, 5..9]).unwrap_err(), RunError::Places);
     }
 }

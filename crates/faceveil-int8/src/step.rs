@@ -287,6 +287,12 @@ impl<'b> Step<'b> {
         }
     }
 
+    /// Values read and written, at most.
+    pub fn touched(&self) -> u64 {
+        let second = if self.two { self.b.len() } else { 0 };
+        self.out.len() as u64 + self.a.len() as u64 + second as u64
+    }
+
     fn check_places(&self, model: &Model<'_>, at: At) -> Result<(), ModelError> {
         let (offset, len) = self.scratch;
         at.within("the scratch's length", len, self.scratch_need(), model.arena_len())?;
@@ -299,6 +305,11 @@ impl<'b> Step<'b> {
         }
         if others.iter().flatten().any(|range| meet(range, &scratch)) {
             return Err(at.wrong("the scratch's offset, which other values have,", offset));
+        }
+        // A run borrows both apart, or one of them twice.
+        let (a, b) = (self.a.range(), self.b.range());
+        if self.two && a != b && meet(&a, &b) {
+            return Err(at.wrong("the offset of the second value, which the first one has,", self.b.offset));
         }
         let placing = self.placing();
         for (range, over) in [(&others[1], Placing::OverA), (&others[2], Placing::OverB)] {

@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn judged(&self) -> Vec<u8> {
-        fs::read(self.path("out/work/judged.jsonl")).unwrap()
+        fs::read(self.path("out/kept/judged.jsonl")).unwrap()
     }
 }
 
@@ -85,7 +85,7 @@ const CONTESTANTS: [&str; 12] = [
 
 /// What `truth,style=solid` wrote, as another program's folder, without one picture.
 fn copied(bench: &Bench) -> PathBuf {
-    let from = fs::read_dir(bench.path("out/work/outputs")).unwrap().map(|e| e.unwrap().path());
+    let from = fs::read_dir(bench.path("out/kept/outputs")).unwrap().map(|e| e.unwrap().path());
     let from = from
         .into_iter()
         .find(|p| p.file_name().unwrap().to_string_lossy().starts_with("truth-solid"))
@@ -133,7 +133,7 @@ fn figures_are_what_they_must_be_and_nothing_is_judged_twice() {
     assert!(bench.compare(&CONTESTANTS).status.success());
     assert_eq!(bench.judged(), before, "all was known");
     // Killed in the middle of a line: the rest is judged again, and the figures are the same.
-    fs::write(bench.path("out/work/judged.jsonl"), &before[..before.len() / 2]).unwrap();
+    fs::write(bench.path("out/kept/judged.jsonl"), &before[..before.len() / 2]).unwrap();
     assert!(bench.compare(&CONTESTANTS).status.success());
     assert_eq!(row(&bench.json(), "yunet")["all"], row(&comparison, "yunet")["all"]);
 

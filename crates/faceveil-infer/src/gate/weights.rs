@@ -6,7 +6,7 @@
 //! | u16 | version, 1 |
 //! | u16 | side of the input, pixels |
 //! | u8, u8 | block of the unshuffle; number of levels |
-//! | f32, f32, f32 | threshold, above 0 and below 1; certain, at least that; growth, squares, 0 to 8 |
+//! | f32, f32, f32 | threshold, above 0 and below 1; certain, at least that; growth, pixels of the frame, 0 to 8 |
 //! | a level: u16, u8, u8, u8 | channels, blocks, expansion inside, expansion on the way in |
 //! | u32 | number of weights, which follows from the above |
 //! | f32 each | weights and biases in the order of the graph's nodes, batch norms folded |
@@ -32,7 +32,7 @@ pub struct GateWeights {
     pub threshold: f32,
     /// The value that a connected part of such squares must reach somewhere; else it is no face.
     pub certain: f32,
-    /// Squares whose centres are no farther than this from a hidden one's are hidden too.
+    /// Places no farther than this from a hidden one are hidden too; pixels of the network's frame.
     pub growth: f32,
     /// Weights and biases in the order of the graph's nodes.
     pub values: Vec<f32>,

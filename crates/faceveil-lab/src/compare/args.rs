@@ -51,7 +51,7 @@ pub struct CompareArgs {
     /// Folder for comparison.html, comparison.json and comparison.csv
     #[arg(long, short)]
     pub out: PathBuf,
-    /// Folder for pictures, outputs and what was judged [default: work/ in the folder of the page]
+    /// Folder for pictures, outputs and what was judged [default: kept/ in the folder of the page]
     #[arg(long)]
     pub work: Option<PathBuf>,
     /// Write the pictures of all truths to the work folder, and nothing else
@@ -138,7 +138,7 @@ impl Plan {
         Ok(Self {
             contestants,
             truths,
-            work: args.work.clone().unwrap_or_else(|| args.out.join("work")),
+            work: args.work.clone().unwrap_or_else(|| args.out.join("kept")),
             curves: args.curves.iter().map(curve).collect::<Result<_>>()?,
             jobs: args.jobs.map_or_else(all, |n| usize::from(n.get())),
         })

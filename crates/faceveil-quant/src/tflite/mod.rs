@@ -2,6 +2,7 @@
 //! numbers: `schema.fbs` of TensorFlow Lite, version 3.
 
 pub mod export;
+mod file;
 pub mod flat;
 pub mod import;
 
