@@ -26,9 +26,11 @@ const PICTURES: [&str; 32] = [
     "mpo", "jps", "apng",
 ];
 
-const VIDEOS: [&str; 24] = [
+const VIDEOS: [&str; 53] = [
     "mp4", "m4v", "mov", "qt", "avi", "mkv", "webm", "ts", "mts", "m2ts", "mpg", "mpeg", "wmv", "3gp", "3g2",
-    "flv", "ogv", "vob", "mxf", "insp", "insv", "360", "y4m", "mjpeg",
+    "flv", "ogv", "vob", "mxf", "insp", "insv", "360", "y4m", "mjpeg", "mjpg", "h264", "264", "avc", "h265",
+    "265", "hevc", "dv", "dif", "ivf", "nut", "obu", "wtv", "vc1", "asf", "divx", "f4v", "m2v", "m1v", "mpv",
+    "m2t", "trp", "rm", "rmvb", "dav", "ogm", "mk3d", "m4s", "amv",
 ];
 
 /// Whether the ending of `path` says picture or video.
@@ -39,6 +41,11 @@ pub fn named_as_photo(path: &Path) -> bool {
 /// Whether the ending of `path` says video.
 pub fn named_as_video(path: &Path) -> bool {
     ending_among(path, &VIDEOS)
+}
+
+/// Whether the ending of `path` says a video of JPEG pictures, whose content looks like one of them.
+pub fn named_as_motion_jpeg(path: &Path) -> bool {
+    ending_among(path, &["mjpeg", "mjpg"])
 }
 
 fn ending_among(path: &Path, endings: &[&str]) -> bool {
@@ -64,7 +71,7 @@ pub fn content(head: &[u8]) -> Looks {
             _ => Looks::Video("MP4 or QuickTime"),
         };
     }
-    if matches!(head.get(4..8), Some(b"moov" | b"mdat" | b"wide")) {
+    if matches!(head.get(4..8), Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot")) {
         return Looks::Video("MP4 or QuickTime");
     }
     if riff(head) == Some(b"AVI ") {
@@ -86,11 +93,20 @@ fn riff(head: &[u8]) -> Option<&[u8; 4]> {
     head.starts_with(b"RIFF").then(|| head.get(8..12)?.try_into().ok()).flatten()
 }
 
-const VIDEO_MAGIC: [(&[u8], &str); 8] = [
+const VIDEO_MAGIC: [(&[u8], &str); 16] = [
     (b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
     (b"\0\0\x01\xba", "MPEG"),
     (b"\0\0\x01\xb3", "MPEG"),
     (b"FLV\x01", "FLV"),
+    (b"DKIF", "IVF"),
+    (b"nut/multimedia container", "NUT"),
+    (b".RMF", "RealMedia"),
+    (b"\x1f\x07\0", "DV"),
+    // Bare H.264 and H.265 begin with a delimiter or with their parameters.
+    (b"\0\0\0\x01\x09", "H.264"),
+    (b"\0\0\0\x01\x67", "H.264"),
+    (b"\0\0\0\x01\x27", "H.264"),
+    (b"\0\0\0\x01\x40", "H.265"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMV"),
     (b"OggS", "Ogg"),
     (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "MXF"),

@@ -65,7 +65,8 @@ pub fn is_video_file(path: &Path) -> anyhow::Result<bool> {
     let head = head(path)?;
     Ok(match sniff::content(&head) {
         Looks::Video(_) => true,
-        Looks::Photo | Looks::Unsupported(_) => false,
+        Looks::Photo => sniff::named_as_motion_jpeg(path),
+        Looks::Unsupported(_) => false,
         Looks::Other => !head.is_empty() && sniff::named_as_video(path),
     })
 }

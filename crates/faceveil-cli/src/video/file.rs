@@ -14,7 +14,7 @@ use faceveil::core::policy::Policy;
 use faceveil::core::redact::YuvLayout;
 use faceveil::core::track::{TrackSettings, TrackedFrame};
 use faceveil::video::{FrameSearch, Glance, Pace, noise};
-use faceveil::{Settings, Zones};
+use faceveil::{Detection, Outline, Settings, Zones};
 use faceveil_media::files::WriteError;
 use faceveil_media::video::{
     AudioChoice, Container, Decoder, DecoderOptions, Encoder, EncoderOptions, PixelLayout, Probe, Tools,
@@ -31,6 +31,7 @@ use super::recorder::Recorder;
 use super::replay::Replay;
 use super::search::Searchers;
 use super::{Told, has_chroma, yuv_layout};
+use crate::choices::Shape;
 use crate::plan::hex;
 use crate::recipe::Recipe;
 use crate::sidecar::{self, Source};
@@ -192,7 +193,10 @@ impl<'a> Way<'a> {
         };
         let mut policy = settings.video_policy()?;
         if let Some(record) = order.replay {
-            policy = Policy::new(settings.outline, record_margin(order.recipe, record), settings.feather)?;
+            // What a gate network hid are the runs of its mask: an ellipse inside them would show their corners again.
+            let by_mask = record.models.iter().any(|model| model.name == "gate");
+            let outline = if by_mask { Outline::Box } else { settings.outline };
+            policy = Policy::new(outline, record_margin(order.recipe, record), settings.feather)?;
         }
         Ok(Self { tools, order, video, settings, probe, options, policy })
     }
@@ -289,7 +293,9 @@ impl<'a> Way<'a> {
         };
         let margin =
             self.order.replay.map_or(self.settings.video_margin(), |then| record_margin(recipe, then));
-        let settings = sidecar::Settings { margin, ..recipe.recorded.clone() };
+        let by_mask = matches!(self.settings.detection, Detection::Gate { .. });
+        let shape = if by_mask { Shape::Box } else { recipe.recorded.shape };
+        let settings = sidecar::Settings { margin, shape, ..recipe.recorded.clone() };
         let models = recipe.models.clone();
         VideoRecord::new(nothing(), result, [size.0, size.1], frames, models, settings, encoding)
     }

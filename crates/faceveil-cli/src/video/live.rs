@@ -155,7 +155,10 @@ fn read_once(
     loop {
         let mut frame = Frame::empty(LIVE_LAYOUT, size.0, size.1);
         if !decoder.next(&mut frame)? {
-            decoder.finish()?;
+            let words = decoder.finish()?;
+            if !words.is_empty() {
+                complain(&format!("the source: {words}"));
+            }
             return Ok(Some(came));
         }
         came += 1;

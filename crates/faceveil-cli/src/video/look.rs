@@ -40,12 +40,19 @@ pub(super) struct Looks {
 impl Looks {
     /// With as many frames waiting as memory allows.
     pub(super) fn new(layout: YuvLayout, pace: Pace, mut tracks: TrackSettings) -> Self {
-        let bytes = layout.samples().unwrap_or(usize::MAX) * if layout.depth > 8 { 2 } else { 1 };
-        let most = (WAITING_BYTES / bytes.max(1)).max(FEWEST_WAITING) as u32;
+        let most = most_waiting(&layout) as u32;
         let pace = Pace { every: pace.every.min(most / 2).max(1), ..pace };
-        tracks.delay = tracks.delay.min(most.saturating_sub(pace.every).max(2));
+        tracks.delay = tracks.delay.min(most.saturating_sub(pace.every).max(2)).max(tracks.lead);
+        // A gap is filled from behind as far as frames wait; what is left of it the track is held for.
+        tracks.hold = tracks.hold.max(tracks.gap.saturating_sub(tracks.delay));
         Self { layout, pace, tracks }
     }
+}
+
+/// Frames that may wait.
+fn most_waiting(layout: &YuvLayout) -> usize {
+    let bytes = layout.samples().unwrap_or(usize::MAX).saturating_mul(if layout.depth > 8 { 2 } else { 1 });
+    (WAITING_BYTES / bytes.max(1)).max(FEWEST_WAITING)
 }
 
 /// A frame whose faces are not told yet.
@@ -97,7 +104,7 @@ impl<'a> Looker<'a> {
             searches: 0,
             // A flash is searched as a cut would be.
             cuts: CutDetector::new(0),
-            most_seen: looks.pace.every as usize * (threads - 1) + 1,
+            most_seen: (looks.pace.every as usize * (threads - 1) + 1).min(most_waiting(&looks.layout)),
         })
     }
 
@@ -253,6 +260,8 @@ mod tests {
             let huge = YuvLayout { depth: 10, ..YuvLayout::yuv420(8192, 8192) };
             let huge = Looks::new(huge, level.pace(), tracks);
             assert!((2..=8).contains(&(huge.tracks.delay + huge.pace.every)), "{level}: {huge:?}");
+            assert!(huge.tracks.delay >= tracks.lead, "{level}: {huge:?}");
+            assert!(huge.tracks.delay + huge.tracks.hold >= tracks.gap, "no gap opens, {level}: {huge:?}");
         }
     }
 

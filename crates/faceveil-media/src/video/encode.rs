@@ -9,7 +9,7 @@ use super::decode::{SHIFT_SECONDS, shift_ticks, widen};
 use super::frames::Frame;
 use super::nut::{NutError, NutHeader, NutWriter};
 use super::tools::{Tools, address, input};
-use super::{Chroma, Colours, Container, PixelLayout, Probe, TimeBase, VideoError};
+use super::{AudioStream, Chroma, Colours, Container, PixelLayout, Probe, TimeBase, VideoError, vorbis};
 
 /// What the encoder says when a file cannot be written.
 const UNWRITTEN: [&str; 5] =
@@ -199,6 +199,13 @@ impl Encoder {
             command.args(["-map", &format!("1:{}", stream.index)]);
         }
         command.args(["-c:a", "copy"]).args(tools.every_frame());
+        // The headers of Vorbis hold its comments, which a copy would keep.
+        let is_vorbis = |(_, stream): &(usize, &AudioStream)| sound && stream.codec == "vorbis";
+        let anew =
+            probe.audio.iter().enumerate().filter(is_vorbis).filter(|_| !vorbis::says_nothing(original));
+        for (n, _) in anew {
+            command.args([&format!("-c:a:{n}"), "libvorbis", &format!("-q:a:{n}"), "6"]);
+        }
         command.args(["-enc_time_base", &time_base.to_string(), "-pix_fmt", options.layout.name(false)]);
         command.args(options.codec.options(options, &probe.video.colours, probe.video.interlaced));
         if let Some(ticks) = frame_ticks(probe).filter(|_| tools.sets_durations()) {

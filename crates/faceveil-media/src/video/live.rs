@@ -171,12 +171,12 @@ impl LiveDecoder {
         }
     }
 
-    /// Why it ended: what it complained of.
+    /// What FFmpeg complained of, if the source ended well all the same.
     ///
     /// # Errors
     /// [`VideoError`] if it did not end well.
-    pub fn finish(self) -> Result<(), VideoError> {
-        self.child.finish().map(|_| ())
+    pub fn finish(self) -> Result<String, VideoError> {
+        self.child.finish()
     }
 }
 

@@ -32,6 +32,7 @@ mod pixels;
 mod probe;
 mod time;
 mod tools;
+mod vorbis;
 pub mod y4m;
 
 pub use container::Container;
