@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use faceveil_infer::gate::GateWeights;
-use faceveil_net::family;
 
 use crate::net::EPSILON;
 use crate::net::layout::{Layout, Role};
@@ -17,7 +16,7 @@ use crate::train::checkpoint::Checkpoint;
 pub fn gate(path: &Path) -> Result<GateWeights> {
     let checkpoint = Checkpoint::load(path)?;
     let name = checkpoint.about["net"].as_str().unwrap_or("").to_owned();
-    let Some(config) = family::gates().into_iter().find(|c| c.name == name) else {
+    let Some(config) = faceveil_net::gate_by_name(&name) else {
         bail!("{}: {name:?} is no gate network", path.display());
     };
     let graph = config.graph()?;
@@ -66,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_exported_network_says_what_the_trained_one_says() {
-        let config = family::gates().into_iter().find(|c| c.name == "gate-96").expect("it is listed");
+        let config = faceveil_net::gate_by_name("gate-96").expect("it is listed");
         let graph = config.graph().expect("it is right");
         let layout = Layout::of(&graph);
         let (mut values, mut running) = layout.init(1);
