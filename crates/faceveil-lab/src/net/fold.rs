@@ -69,7 +69,8 @@ pub fn renewed(graph: &Graph, values: &[f32], pixels: &[f32], len: usize) -> Opt
             (running[mean], running[variance]) = (statistics[mean], statistics[variance]);
             // How much longer the channel's weights are now; all of them, as one may be 0.
             let sum = |w: &[f32]| w.iter().map(|w| f64::from(w.abs())).sum::<f64>();
-            let longer = sum(&new[weight.range.start + c * each..][..each]) / sum(&weights[c * each..][..each]);
+            let longer =
+                sum(&new[weight.range.start + c * each..][..each]) / sum(&weights[c * each..][..each]);
             let factor = if longer.is_finite() && longer > 0.0 { 1.0 / longer as f32 } else { 1.0 };
             let deviation = (f64::from(running[variance]) + EPSILON).sqrt() as f32;
             new[second.range.start + c] = factor * deviation;

@@ -1,8 +1,8 @@
 //! Who computes a gradient: the fast path where it knows the network, burn for all others.
 
-use anyhow::{Context, Result, ensure};
 #[cfg(not(feature = "burn"))]
 use anyhow::bail;
+use anyhow::{Context, Result, ensure};
 #[cfg(feature = "burn")]
 use burn::tensor::{Tensor, TensorData};
 use faceveil_net::{Graph, NodeId};

@@ -67,7 +67,9 @@ impl Run {
         ensure!(teacher.is_none() || args.small == 0.0, "--teacher and --small exclude each other");
         ensure!(teacher.is_some() || args.hint == 0.0, "--hint needs a --teacher");
         let mut state = State::new(&graph, args.seed);
-        if let Some((theirs, own)) = teacher.as_ref().and_then(Teacher::stage_channels).zip(teacher::stage(&graph)) {
+        if let Some((theirs, own)) =
+            teacher.as_ref().and_then(Teacher::stage_channels).zip(teacher::stage(&graph))
+        {
             let own = graph.nodes()[own].shape.channels;
             state.regressor = Some(Regressor::new(theirs, own, args.seed));
         }
@@ -89,7 +91,8 @@ impl Run {
             way.rounding = Some(Rounding::new(&graph, &state.ranges));
         }
         let config = args.out.join("config.json");
-        fs::write(&config, serde_json::to_vec_pretty(&about)?).with_context(|| config.display().to_string())?;
+        fs::write(&config, serde_json::to_vec_pretty(&about)?)
+            .with_context(|| config.display().to_string())?;
         let terms =
             Terms { dice: args.dice, ssim: args.ssim, edge: args.edge, distil: args.distil, hint: args.hint };
         let small = graph.resized(full * 3 / 4, full * 3 / 4).unwrap_or_else(|_| graph.clone());

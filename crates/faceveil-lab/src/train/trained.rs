@@ -94,6 +94,7 @@ impl Trained {
             return Ok((flat, Vec::new()));
         }
         let (pixels, len) = pixels();
-        crate::net::fold::renewed(graph, &flat, &pixels, len).context("norms are renewed on the fast path only")
+        crate::net::fold::renewed(graph, &flat, &pixels, len)
+            .context("norms are renewed on the fast path only")
     }
 }

@@ -80,14 +80,7 @@ impl Fast {
     }
 
     /// From the gradient of a convolution's value to that of its sum, and of its norm or bias.
-    fn back_to_sum(
-        &self,
-        id: NodeId,
-        node: &Node,
-        own: &mut Buffers,
-        values: &[f32],
-        flat: &mut [f32],
-    ) {
+    fn back_to_sum(&self, id: NodeId, node: &Node, own: &mut Buffers, values: &[f32], flat: &mut [f32]) {
         let places = node.shape.places();
         let second = self.layout.params[own.param + 1].range.clone();
         if node.has_norm() {
@@ -101,7 +94,8 @@ impl Fast {
         }
         let (low, high) = passes(node.activation(), self.quant(id));
         let sums = if own.sum.is_empty() { &own.value } else { &own.sum };
-        let pictures = own.gradient.chunks_exact_mut(node.shape.len()).zip(sums.chunks_exact(node.shape.len()));
+        let pictures =
+            own.gradient.chunks_exact_mut(node.shape.len()).zip(sums.chunks_exact(node.shape.len()));
         for (planes, sums) in pictures {
             let channels = planes.chunks_exact_mut(places).zip(sums.chunks_exact(places));
             for ((d, x), bias) in channels.zip(&mut flat[second.clone()]) {
@@ -129,7 +123,17 @@ impl Fast {
             let gradient = &mut *gradient;
             if let Op::Depthwise { stride, .. } = node.op {
                 let (width, padded) = (from.width, &mut self.padded);
-                self.arch.dispatch(DepthwiseBack { weights, x, dz, dx, gradient, width, stride, add, padded });
+                self.arch.dispatch(DepthwiseBack {
+                    weights,
+                    x,
+                    dz,
+                    dx,
+                    gradient,
+                    width,
+                    stride,
+                    add,
+                    padded,
+                });
                 continue;
             }
             self.arch.dispatch(PointwiseWeights { dz, x, gradient, places });
