@@ -255,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn folding_norms_changes_no_count() {
+        for graph in all() {
+            let folded = graph.without_norms();
+            assert!(folded.nodes().iter().all(|n| !n.has_norm()), "{}", graph.name());
+            assert_eq!(crate::plan(&folded).parameters, crate::plan(&graph).parameters, "{}", graph.name());
+        }
+    }
+
+    #[test]
     fn names_are_their_own() {
         let graphs = all();
         for graph in &graphs {
