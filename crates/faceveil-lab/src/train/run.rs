@@ -63,7 +63,9 @@ impl Run {
         let (full, task) = (graph.input_shape().height, super::task(&graph));
         let mut way = Way { slow: args.slow, device: args.device, rounding: None };
         let teacher = args.teacher.as_deref();
-        let teacher = teacher.map(|path| Teacher::load(path, &graph, args.hint > 0.0, &way)).transpose()?;
+        let teacher = teacher
+            .map(|path| Teacher::load(path, args.teacher_size, &graph, args.hint > 0.0, &way))
+            .transpose()?;
         ensure!(teacher.is_none() || args.small == 0.0, "--teacher and --small exclude each other");
         ensure!(teacher.is_some() || args.hint == 0.0, "--hint needs a --teacher");
         let mut state = State::new(&graph, args.seed);

@@ -81,11 +81,12 @@ fn runs_with_hints_and_with_rounding_go_on_as_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let teacher = folder.path().join("teacher");
     fs::create_dir(&teacher).expect("a folder");
-    train(&args(&teacher, &["--net", "gate-teacher", "--size", "192", "--steps", "1"])).expect("it trains");
+    train(&args(&teacher, &["--net", "gate-teacher", "--size", "64", "--steps", "1"])).expect("it trains");
     let teacher = teacher.join("last.ckpt").display().to_string();
-    let hints = ["--net", "gate-96", "--steps", "6", "--teacher", &teacher, "--hint", "0.5"];
-    let rounds = ["--net", "gate-96", "--steps", "6", "--teacher", &teacher, "--hint", "0.5", "--qat"];
-    for (n, more) in [hints.as_slice(), &rounds].into_iter().enumerate() {
+    let fixed =
+        ["--net", "gate-96", "--steps", "6", "--teacher", &teacher, "--teacher-size", "192", "--hint", "0.5"];
+    let (hints, rounds) = (fixed.to_vec(), [fixed.as_slice(), &["--qat"]].concat());
+    for (n, more) in [&hints, &rounds].into_iter().enumerate() {
         let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(format!("{name}{n}")));
         for f in [&whole, &parts] {
             fs::create_dir(f).expect("a folder");
