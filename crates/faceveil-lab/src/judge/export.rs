@@ -23,7 +23,6 @@ pub fn gate(path: &Path) -> Result<GateWeights> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::dataset::random::Random;
     use crate::net::fast::Fast;
     use crate::net::fold::folded;
