@@ -225,14 +225,14 @@ fn every_network_takes_a_step() {
         let task = task(&small);
         let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.1, distil: 0.0, hint: 0.0 };
         let way = Way { slow: true, ..Way::default() };
-        let mut engine = Engine::new(&small, task, terms, 2, &way).expect("burn has all");
+        let mut engine = Engine::new(&small, task, terms, 8, &way).expect("burn has all");
         let mut state = State::new(&small, 1);
-        let order = Order { seed: 1, from: 0, to: 1, len: 2, task, factor: 1 };
+        let order = Order { seed: 1, from: 0, to: 1, len: 8, task, factor: 1 };
         let batch = feed::batch(&sources(), &order, 0, 32);
         let before = engine.step(&state, &batch, None).expect("a step");
         for _ in 0..3 {
             let step = engine.step(&state, &batch, None).expect("a step");
-            state.advance(&AdamSettings::default(), 1e-3, &step);
+            state.advance(&AdamSettings::default(), 1e-4, &step);
         }
         let after = engine.step(&state, &batch, None).expect("a step");
         assert!(
