@@ -193,7 +193,7 @@ fn a_batch_is_rendered_in_its_place_and_resumed() {
     let path = "out/sub/b.jpg.faceveil.json";
     let mut sidecar = record(&b, path);
     let rect = RectF { left: 1.0, top: 1.0, right: 30.0, bottom: 30.0 };
-    assert_eq!(sidecar.add(vec![Shape::Box(rect)], 0.0), "r1");
+    assert_eq!(sidecar.add(1, vec![Shape::Box(rect)], 0.0), "r1");
     b.put(path, &sidecar.to_json().unwrap());
     let ran = b.run(again).exits(2).says("was done with other settings");
     assert_eq!(count(&ran, "resumed"), 2);
