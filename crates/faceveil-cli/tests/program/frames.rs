@@ -127,7 +127,7 @@ fn sidecars_record_every_page_and_are_rendered_again() {
         assert_eq!(record.pages, [[512, 512]; 3], "{name}");
         let pages: Vec<u32> = record.regions.iter().map(|r| r.page).collect();
         assert_eq!((pages, record.faces.len()), (vec![1, 2, 3], 3), "{name}");
-        let again = format!("again/{name}");
+        let again = format!("again-{name}");
         b.run(["blur", "--from", path.as_str(), "-o", again.as_str()]).exits(0);
         assert!(b.read(&again) == b.read(&format!("out/{name}")), "{name} is another one");
     }
@@ -137,8 +137,19 @@ fn sidecars_record_every_page_and_are_rendered_again() {
 #[test]
 fn edits_of_a_page_reach_that_page() {
     let b = sandbox();
-    b.run(["blur", "in/p.tif", "-o", "out/p.tif", "--sidecar", "--style", "solid"]).exits(0);
-    b.run(["blur", "in/m.png", "-o", "out/m.png", "--sidecar", "--style", "solid"]).exits(0);
+    b.run([
+        "blur",
+        "in/p.tif",
+        "in/m.png",
+        "-o",
+        "out/",
+        "--sidecar",
+        "--style",
+        "solid",
+        "--color",
+        "ff00ff",
+    ])
+    .exits(0);
     for name in ["p.tif", "m.png"] {
         let path = format!("out/{name}.faceveil.json");
         let mut record = Sidecar::parse(&b.read(&path)).unwrap();
@@ -146,7 +157,7 @@ fn edits_of_a_page_reach_that_page() {
         let corner = RectF { left: 0.0, top: 500.0, right: 12.0, bottom: 512.0 };
         record.add(3, vec![Shape::Box(corner)], 0.0);
         b.put(&path, &record.to_json().unwrap());
-        let edited = format!("edited/{name}");
+        let edited = format!("edited-{name}");
         b.run(["blur", "--from", path.as_str(), "-o", edited.as_str()]).exits(0);
         let (before, after) = (read(&b, &format!("in/{name}")), read(&b, &edited));
         let changed = |page: usize, x: u32, y: u32| {
