@@ -212,7 +212,8 @@ fn a_bad_sidecar_does_not_stop_the_others() {
     b.put("out/x.jpg.faceveil.json", b"\xff\xd8\xff not JSON");
     b.put("out/notes.json", b"{}");
     let ran = b.run(["blur", "--from", "out", "-o", "new"]).exits(2);
-    let ran = ran.says("out/1.jpg.faceveil.json: a sidecar of version 9; this program reads version 1");
+    let ran =
+        ran.says("out/1.jpg.faceveil.json: a sidecar of version 9; this program reads the versions 1 and 2");
     let ran = ran.says("out/x.jpg.faceveil.json: not a sidecar: ");
     assert!(!ran.stderr.contains("notes"), "{}", ran.stderr);
     assert_eq!(b.names("new"), ["0.jpg", "2.jpg"]);
