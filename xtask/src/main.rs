@@ -9,6 +9,7 @@ mod ffmpeg;
 mod film;
 mod firmware;
 mod large;
+mod opinions;
 mod page;
 mod proof;
 mod python;
@@ -60,7 +61,7 @@ enum Chore {
         /// Quarters of a turn before the detectors look.
         #[arg(long, default_value_t = 0)]
         turn: u32,
-        /// Also write both detectors' opinions there, a JSON line a picture.
+        /// Also write all looks' opinions there, a JSON line a picture.
         #[arg(long)]
         dump: Option<PathBuf>,
         /// Compute with floats instead of 8-bit integers.

@@ -81,7 +81,7 @@ pub struct VideoTrial {
 
 impl VideoTrial {
     fn setup(&self) -> Setup {
-        let photo = self.level.search();
+        let photo = self.level.search_of_frames();
         let odds = |odds: Option<f32>, or: f32| sigmoid(odds.unwrap_or(or));
         let mut tracks = TrackSettings::offline(odds(self.strong, photo.least));
         tracks.certain = odds(self.certain, self.strong.unwrap_or(photo.least) + CERTAIN);
@@ -143,7 +143,7 @@ fn clip(
     let (frames, actors): (Vec<_>, Vec<_>) =
         plays::frames(cast, play, seed).map(|f| (f.rgb, f.actors)).unzip();
     let kept = |what: &str| work.join(format!("{play}-{seed}-{what}.json"));
-    let all = SearchSettings { least: trial.level.search().least - 2.2, ..setup.search };
+    let all = SearchSettings { least: trial.level.search_of_frames().least - 2.2, ..setup.search };
     let mut faces = film::cached(&kept(&trial.level.to_string()), || film::detect(&frames, all))?;
     faces.iter_mut().for_each(|faces| faces.retain(|face| face.score >= sigmoid(setup.search.least)));
     let glances = film::cached(&kept("glance"), || film::glance(&frames, DIM))?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail};
 use faceveil::Anonymizer;
 use faceveil_media::video::Container;
 use faceveil_media::{Album, EncodeOptions, Format, Photo, decode_album, encode_album, files};
@@ -145,7 +145,7 @@ impl Work<'_> {
         }
         let mut original = self.read(&task, report)?;
         let marks = self.hide(anonymizer, &task, &mut original.album, report)?;
-        let found_none = marks.iter().all(Marks::is_empty);
+        let found_none = marks.is_empty();
         if found_none && self.plan.on_no_face == OnNoFace::Fail {
             bail!("no face found");
         }
@@ -154,8 +154,8 @@ impl Work<'_> {
         }
         let bytes = self.encode(&task, &original.album, report)?;
         self.write(&task, stamp, &original, &marks, &bytes, report)?;
-        for (photo, marks) in original.album.pages().iter().zip(&marks) {
-            self.show(photo, marks, report)?;
+        for (page, photo) in (1..).zip(original.album.pages()) {
+            self.show(page, photo, &marks, report)?;
         }
         Ok(if found_none && report.regions.is_empty() { Status::NoFace } else { Status::Ok })
     }
@@ -341,12 +341,8 @@ impl Work<'_> {
         report.pages = (!album.is_still()).then_some(album.pages().len());
         report.format = Some(self.format(task, photo).name());
         let recorded = self.plan.sidecar || self.plan.from.is_some();
-        ensure!(
-            !recorded || album.is_still(),
-            "sidecars cover single pictures, and this file has several pages or frames"
-        );
         let original = Original::new(album, &bytes, recorded);
-        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, original.first()))?;
+        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, &original.album))?;
         Ok(original)
     }
 
@@ -367,14 +363,13 @@ impl Work<'_> {
         task: &Task<'_>,
         album: &mut Album,
         report: &mut FileReport,
-    ) -> anyhow::Result<Vec<Marks>> {
+    ) -> anyhow::Result<Marks> {
         let start = Instant::now();
-        let found = album.pages().iter().map(|photo| self.find(anonymizer, task, photo));
-        let marks: Vec<Marks> = found.collect::<anyhow::Result<_>>()?;
+        let marks = self.find(anonymizer, task, album.pages())?;
         report.ms.detect = task.sidecar().is_none().then(|| elapsed_ms(start));
-        let own: Vec<_> = marks.iter().map(Marks::hidden).collect();
-        report.faces = Some(marks.iter().map(|m| m.faces.len()).sum());
-        report.visible = marks.iter().zip(&own).map(|(m, hidden)| m.regions.len() - hidden.len()).sum();
+        let own = marks.hidden(album.pages().len());
+        report.faces = Some(marks.faces.len());
+        report.visible = marks.regions.iter().filter(|r| !r.hidden).count();
         report.regions = own.iter().flatten().map(|r| corners(&r.bounds())).collect();
         if self.plan.dry_run {
             return Ok(marks);
@@ -390,24 +385,30 @@ impl Work<'_> {
         Ok(marks)
     }
 
-    /// What is found or recorded on one page or frame.
+    /// What is found or recorded on all pages or frames.
     fn find(
         &self,
         anonymizer: &mut Option<Anonymizer>,
         task: &Task<'_>,
-        photo: &Photo,
+        pages: &[Photo],
     ) -> anyhow::Result<Marks> {
-        let size @ [width, height] = [photo.raster.width(), photo.raster.height()];
-        let zones = zones::resolve(&self.plan.hide_zones, &self.plan.keep_zones, width, height)?;
-        match task.sidecar() {
-            Some(sidecar) => sidecar.marks(&zones),
-            None => {
-                let anonymizer = self.own(anonymizer)?;
-                let faces = anonymizer.detect(&photo.raster)?;
-                let regions = anonymizer.regions(&faces);
-                Ok(Marks::new(faces, regions, &zones, size, task.recipe().settings.feather))
-            }
+        let size = |photo: &Photo| [photo.raster.width(), photo.raster.height()];
+        let resolve = |[width, height]: [u32; 2]| {
+            zones::resolve(&self.plan.hide_zones, &self.plan.keep_zones, width, height)
+        };
+        let zones = pages.iter().map(|photo| resolve(size(photo))).collect::<Result<Vec<_>, _>>()?;
+        if let Some(sidecar) = task.sidecar() {
+            return sidecar.marks(&zones);
         }
+        let mut marks = Marks::default();
+        for ((page, photo), zones) in (1..).zip(pages).zip(&zones) {
+            let anonymizer = self.own(anonymizer)?;
+            let faces = anonymizer.detect(&photo.raster)?;
+            let regions = anonymizer.regions(&faces);
+            marks.add_page(page, size(photo), faces, regions, zones);
+        }
+        marks.hide_zones(&zones, task.recipe().settings.feather);
+        Ok(marks)
     }
 
     fn own<'a>(&self, anonymizer: &'a mut Option<Anonymizer>) -> anyhow::Result<&'a mut Anonymizer> {
@@ -436,7 +437,7 @@ impl Work<'_> {
         task: &Task<'_>,
         stamp: Option<Stamp>,
         original: &Original,
-        marks: &[Marks],
+        marks: &Marks,
         bytes: &[u8],
         report: &mut FileReport,
     ) -> anyhow::Result<()> {
@@ -452,7 +453,7 @@ impl Work<'_> {
         let record = self.plan.sidecar.then(|| {
             let sidecar = sidecar::path_of(output);
             let format = self.format(task, original.first());
-            task.record(&sidecar, original, &marks[0], format, bytes).map(|record| (sidecar, record))
+            task.record(&sidecar, original, marks, format, bytes).map(|record| (sidecar, record))
         });
         // What cannot be recorded is not written either.
         let record = record.transpose().context("sidecar")?;
@@ -490,10 +491,10 @@ impl Work<'_> {
     }
 
     /// Puts what was hidden on the contact sheet, if there is to be one.
-    fn show(&self, photo: &Photo, marks: &Marks, report: &FileReport) -> anyhow::Result<()> {
+    fn show(&self, page: u32, photo: &Photo, marks: &Marks, report: &FileReport) -> anyhow::Result<()> {
         let Some(preview) = &self.preview else { return Ok(()) };
         let named = report.output.as_deref().unwrap_or(&report.input);
-        let tiles = marks.tiles(&photo.raster, named);
+        let tiles = marks.tiles(page, &photo.raster, named);
         let mut preview = preview.lock().unwrap_or_else(PoisonError::into_inner);
         preview.add(&tiles).context("it is written, but cannot be shown in the preview")
     }

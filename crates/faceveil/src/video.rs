@@ -89,7 +89,7 @@ impl Level {
     }
 
     fn video_search(self, turned: bool, close: bool) -> SearchSettings {
-        let photo = self.search();
+        let photo = self.search_of_frames();
         let convincing = if turned { photo.convincing } else { f32::NEG_INFINITY };
         SearchSettings {
             least: photo.least - WEAKER,
@@ -115,7 +115,7 @@ impl FrameSearch {
     /// [`Error`] if the settings are out of range or need a detector that this build leaves out.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let finder = settings.detection.finder(settings.level)?;
-        let odds = settings.level.search().least;
+        let odds = settings.level.search_of_frames().least;
         let score = |odds: f32| 1.0 / (1.0 + (-odds).exp());
         let strong = match &finder {
             Finder::Level(_) => score(odds),

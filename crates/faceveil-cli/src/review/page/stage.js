@@ -12,7 +12,7 @@ function svg(name, attributes, parent) {
   return parent ? parent.appendChild(element) : element;
 }
 
-const sizeHere = () => here().sidecar.size;
+const sizeHere = () => pagesOf(here())[state.page - 1];
 // Screen pixels a pixel of the picture.
 const scale = () => { const m = stage.getScreenCTM(); return m && m.a > 0 ? m.a : 1; };
 function toPicture(event) {
@@ -50,7 +50,8 @@ function panBy(dx, dy) {
 }
 
 // A new output has the old one's path; the number that follows keeps the browser from showing the old one.
-const viewOf = (part = '') => `view/${state.result ? 'result' : 'original'}/${state.current}${part}?${viewStamp}`;
+const pagePart = () => here()?.sidecar.pages ? `/page/${state.page}` : '';
+const viewOf = (part = '') => `view/${state.result ? 'result' : 'original'}/${state.current}${pagePart()}${part}?${viewStamp}`;
 
 function showPicture() {
   const [w, h] = sizeHere();
@@ -98,8 +99,8 @@ function outline(shape, attributes, parent) {
 }
 
 // Weakest first, as the pictures; then those of no face.
-const ordered = (o) => [...regionsOf(o)].sort((a, b) => (scoreOf(a) ?? 2) - (scoreOf(b) ?? 2));
-const scoreOf = (region) => here().sidecar.faces.find((f) => f.id === region.face)?.score;
+const ordered = (regions) => [...regions].sort((a, b) => (scoreOf(a) ?? 2) - (scoreOf(b) ?? 2));
+const scoreOf = (region) => here().scores.get(region.face);
 
 function drawRegions() {
   const [shapes, handles] = [$('shapes'), $('handles')];
@@ -107,7 +108,7 @@ function drawRegions() {
   handles.replaceChildren();
   if (!here() || state.result) return;
   const px = 1 / scale();
-  const regions = drag?.draft || regionsOf(here());
+  const regions = onPage(drag?.draft || regionsOf(here()));
   for (const region of regions) {
     const on = region.id === state.selected;
     const weak = scoreOf(region) < WEAK ? ' doubtful' : '';
