@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use faceveil::{Face, Region, Zones};
+use faceveil_core::geom::RectF;
 use faceveil_core::raster::Raster;
 
 use crate::preview::{Tile, tile};
@@ -18,26 +19,27 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// A region for each face: shown if a zone keeps it, hidden otherwise; and one for each zone that is
-    /// always hidden, with a soft edge of `feather` times its shorter side. `regions` are those of the faces,
-    /// one by one.
+    /// A region for each face: shown if a zone keeps it or it is somebody who is to stay visible, hidden otherwise; and
+    /// one for each zone that is always hidden, with a soft edge of `feather` times its shorter side. `regions` are
+    /// those of the faces, one by one, each with whether it is somebody who is to stay visible.
     pub fn new(
         faces: Vec<Face>,
-        regions: Vec<Region>,
+        regions: Vec<(Region, bool)>,
         zones: &Zones,
         [width, height]: [u32; 2],
         feather: f32,
     ) -> Self {
         let faces: Vec<FaceRecord> =
             faces.into_iter().zip(1..).map(|(face, n)| FaceRecord { id: format!("f{n}"), face }).collect();
-        let mark = |((face, region), n): ((&FaceRecord, Region), u32)| {
+        let mark = |((face, (region, known)), n): ((&FaceRecord, (Region, bool)), u32)| {
             let keep = zones.keeps(&region, width, height);
+            let zone = |z: &RectF| format!("in the keep zone {} {} {} {}", z.left, z.top, z.right, z.bottom);
             RegionRecord {
                 id: format!("r{n}"),
                 origin: Origin::Detected,
                 face: Some(face.id.clone()),
-                hidden: keep.is_none(),
-                note: keep.map(|z| format!("in the keep zone {} {} {} {}", z.left, z.top, z.right, z.bottom)),
+                hidden: keep.is_none() && !known,
+                note: keep.map(zone).or(known.then(|| "somebody who is to stay visible".to_owned())),
                 region,
             }
         };
@@ -86,7 +88,6 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faceveil_core::geom::RectF;
     use faceveil_core::redact::Shape;
 
     fn rect(left: f32, right: f32) -> RectF {
@@ -96,7 +97,7 @@ mod tests {
     fn marked(zones: &Zones) -> Marks {
         let rects = [rect(10.0, 20.0), rect(60.0, 70.0)];
         let face = |rect| Face { rect, score: 0.5, landmarks: None, also: vec![] };
-        let regions = rects.map(|r| Region::around(vec![Shape::Box(r)], 0.0)).to_vec();
+        let regions = rects.map(|r| (Region::around(vec![Shape::Box(r)], 0.0), false)).to_vec();
         Marks::new(rects.map(face).to_vec(), regions, zones, [100, 100], 0.0)
     }
 
