@@ -30,6 +30,8 @@ pub(super) struct Life {
     pub id: Option<TrackId>,
     /// First frame of its scene.
     opens: u64,
+    /// Frame of its first sighting.
+    begins: u64,
     /// First frame of the next scene, once that is known.
     pub closes: Option<u64>,
     /// At least one, by frame.
@@ -50,9 +52,9 @@ impl Life {
     pub fn new(opens: u64, seen: Seen) -> Self {
         let (motion, sure) = (Motion::new(&seen.face.rect), seen.presence == Presence::Seen);
         let (best, surely) = (seen.face.score, (u32::from(sure), seen.frame));
-        let mut known = Acquaintance::default();
+        let (mut known, begins) = (Acquaintance::default(), seen.frame);
         known.take(seen.frame, seen.likeness);
-        Self { id: None, opens, closes: None, seen: [seen].into(), motion, sure, best, surely, known }
+        Self { id: None, opens, begins, closes: None, seen: [seen].into(), motion, sure, best, surely, known }
     }
 
     /// Takes the next sighting.
@@ -145,7 +147,7 @@ impl Life {
         }
         let later = self.seen.partition_point(|seen| seen.frame <= frame);
         let before = later.checked_sub(1).and_then(|index| self.seen.get(index));
-        let (face, presence) = match (before, self.seen.get(later)) {
+        let (mut face, presence) = match (before, self.seen.get(later)) {
             (Some(seen), _) if seen.frame == frame => {
                 (shape::around(&seen.face, &self.smoothed(frame, settings)), seen.presence)
             }
@@ -177,6 +179,14 @@ impl Life {
             }
             (None, None) => return None,
         };
+        let crossing = u64::from(settings.crossing);
+        if let Some(size) = settings.frame
+            && (frame < self.begins + crossing || self.last().frame < frame + crossing)
+        {
+            // Boxes of half a face are too small and lag behind: its other half may be what lies at the border.
+            let out = way_out(&face.rect, size);
+            face.also.extend(out);
+        }
         // Where it is only guessed to be, nobody vouches for it.
         let guessed = matches!(presence, Presence::Led | Presence::Held);
         Some(TrackedFace { track: id, face, presence, known: !guessed && self.known.vouches(frame) })

@@ -310,14 +310,14 @@ fn a_known_face_is_told_as_long_as_nobody_else_can_be_it() {
 fn a_face_that_comes_over_the_border_is_hidden_on_its_way() {
     let settings = TrackSettings { frame: Some((200, 100)), ..offline() };
     // It is found when it is inside already, and goes out as fast.
-    let frames = (0..30)
-        .map(|i| frame(if (10..=12).contains(&i) { vec![face(14.0, 50.0, 20.0, 0.9)] } else { vec![] }));
+    let seen = |i: u64| (10..=40).contains(&i).then(|| face(14.0, 50.0, 20.0, 0.9));
+    let frames = (0..60).map(|i| frame(seen(i).into_iter().collect()));
     let told = run(settings, frames.collect());
-    for index in [7, 9, 13, 16] {
+    for index in [4, 9, 12, 38, 41, 47] {
         let tracked = &told[index].faces[0];
         for x in [-6.0, 0.0, 6.0] {
             assert!(holds(tracked, &rect(x, 50.0, 9.0)), "{x} in frame {index}: {tracked:?}");
         }
     }
-    assert!(!holds(&told[11].faces[0], &rect(0.0, 50.0, 9.0)), "while it is seen nothing is added");
+    assert!(!holds(&told[25].faces[0], &rect(0.0, 50.0, 9.0)), "while it stays inside nothing is added");
 }
