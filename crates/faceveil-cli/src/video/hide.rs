@@ -10,7 +10,7 @@ use faceveil::core::policy::Policy;
 use faceveil::core::raster::{Color, Raster, Samples};
 use faceveil::core::redact::{Noise, Plane, Region, YuvFrame, YuvLayout, YuvPlanes};
 use faceveil::core::track::{Presence, TrackId, TrackedFrame, Veils};
-use faceveil::{Style, Zones};
+use faceveil::{Face, Style, Zones};
 use faceveil_media::video::Frame;
 
 use super::Told;
@@ -167,8 +167,8 @@ impl<'a> Hider<'a> {
     ) -> anyhow::Result<()> {
         let Some(show) = self.show else { return Ok(()) };
         let seen = tracked.faces.iter().filter(|f| matches!(f.presence, Presence::Seen | Presence::Filled));
-        let hidden = seen.filter_map(|f| regions.iter().find(|(id, _)| *id == f.track).map(|(_, r)| (f, r)));
-        let new: Vec<_> = hidden.filter(|(face, _)| self.shown.insert(face.track.0)).collect();
+        let hidden = seen.filter(|f| regions.iter().any(|(id, _)| *id == f.track));
+        let new: Vec<_> = hidden.filter(|face| self.shown.insert(face.track.0)).collect();
         if new.is_empty() {
             return Ok(());
         }
