@@ -1,7 +1,7 @@
 //! Where networks that go through burn are computed.
 
 use anyhow::Result;
-#[cfg(not(feature = "gpu"))]
+#[cfg(not(faceveil_gpu))]
 use anyhow::bail;
 #[cfg(feature = "burn")]
 use burn::tensor::Device as Burn;
@@ -14,7 +14,7 @@ pub enum Device {
     /// The processor; gate and direct networks on a path of their own
     #[default]
     Cpu,
-    /// A graphics card, through wgpu; needs a build with the feature `gpu`
+    /// A graphics card, through wgpu; needs a build with `--cfg faceveil_gpu`
     Gpu,
 }
 
@@ -24,9 +24,9 @@ impl Device {
     /// # Errors
     /// If not.
     pub fn check(self) -> Result<()> {
-        #[cfg(not(feature = "gpu"))]
+        #[cfg(not(faceveil_gpu))]
         if self == Self::Gpu {
-            bail!("this build has no GPU: build faceveil-lab with `--features gpu`");
+            bail!("this build has no GPU: build faceveil-lab with RUSTFLAGS=\"--cfg faceveil_gpu\"");
         }
         Ok(())
     }
@@ -40,22 +40,22 @@ impl Device {
         self.check()?;
         Ok(match self {
             Self::Cpu => Burn::flex(),
-            #[cfg(feature = "gpu")]
+            #[cfg(faceveil_gpu)]
             Self::Gpu => Burn::wgpu(burn::tensor::DeviceKind::default()),
-            #[cfg(not(feature = "gpu"))]
+            #[cfg(not(faceveil_gpu))]
             Self::Gpu => unreachable!("checked"),
         })
     }
 }
 
-#[cfg(all(test, not(feature = "gpu")))]
+#[cfg(all(test, not(faceveil_gpu)))]
 mod tests {
     use super::*;
 
     #[test]
     fn a_build_without_a_gpu_says_what_to_build() {
         let refusal = Device::Gpu.check().expect_err("there is none").to_string();
-        assert!(refusal.contains("--features gpu"), "{refusal}");
+        assert!(refusal.contains("--cfg faceveil_gpu"), "{refusal}");
         assert!(Device::Cpu.check().is_ok());
     }
 }
