@@ -174,10 +174,12 @@ impl<'a> Hider<'a> {
         }
         let look = look(&frame.samples, &self.layout, 1).context("a frame has too few samples")?;
         let picture = Raster::new(look.width, look.height, Color::Rgb, Samples::U8(look.rgb))?;
-        for (face, region) in new {
+        for face in new {
+            // Not where else it might be, which may be far outside.
+            let region = self.policy.region(&Face { also: Vec::new(), ..face.face.clone() });
             show(
                 &picture,
-                region,
+                &region,
                 &format!("t{} frame {}", face.track.0 + 1, tracked.index),
                 face.face.score,
             );
