@@ -8,6 +8,7 @@ mod deny;
 mod ffmpeg;
 mod film;
 mod firmware;
+mod keep_trial;
 mod large;
 mod opinions;
 mod page;
@@ -78,6 +79,8 @@ enum Chore {
     Trial(trial::Trial),
     /// Judge one setting of the tracks on made-up clips of the tune part.
     VideoTrial(video_trial::VideoTrial),
+    /// Measure how well an embedder tells people, for `--keep-above`.
+    KeepTrial(keep_trial::KeepTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
     /// Compare detectors, networks and other programs: docs/comparison.html and docs/comparison.json.
@@ -109,6 +112,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Ranges { share } => ranges::run(root, &shared, share),
         Chore::Trial(trial) => trial::run(&shared, &trial),
+        Chore::KeepTrial(trial) => keep_trial::run(&shared, &trial),
         Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
         Chore::VideoProof(proof) => video_proof::run(root, &shared, &proof),
         Chore::Compare(compare) => compare::run(root, &shared, &compare),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use faceveil::{Face, Region, Zones};
+use faceveil_core::geom::RectF;
 use faceveil_core::raster::Raster;
 
 use crate::preview::{Tile, tile};
@@ -18,26 +19,28 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Adds the faces of a page of `width` × `height` pixels, and a region for each: shown if a zone keeps it, hidden
-    /// otherwise. `regions` are those of the faces, one by one.
+    /// Adds the faces of a page of `width` × `height` pixels, and a region for each: shown if a zone keeps it or it is
+    /// somebody who is to stay visible, hidden otherwise. `regions` are those of the faces, one by one, each with whether it
+    /// is somebody who is to stay visible.
     pub fn add_page(
         &mut self,
         page: u32,
         [width, height]: [u32; 2],
         faces: Vec<Face>,
-        regions: Vec<Region>,
+        regions: Vec<(Region, bool)>,
         zones: &Zones,
     ) {
-        for (face, region) in faces.into_iter().zip(regions) {
+        for (face, (region, known)) in faces.into_iter().zip(regions) {
             let id = format!("f{}", self.faces.len() + 1);
             let keep = zones.keeps(&region, width, height);
+            let zone = |z: &RectF| format!("in the keep zone {} {} {} {}", z.left, z.top, z.right, z.bottom);
             self.regions.push(RegionRecord {
                 id: format!("r{}", self.regions.len() + 1),
                 page,
                 origin: Origin::Detected,
                 face: Some(id.clone()),
-                hidden: keep.is_none(),
-                note: keep.map(|z| format!("in the keep zone {} {} {} {}", z.left, z.top, z.right, z.bottom)),
+                hidden: keep.is_none() && !known,
+                note: keep.map(zone).or(known.then(|| "somebody who is to stay visible".to_owned())),
                 region,
             });
             self.faces.push(FaceRecord { id, page, face });
@@ -102,7 +105,6 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faceveil_core::geom::RectF;
     use faceveil_core::redact::Shape;
 
     fn rect(left: f32, right: f32) -> RectF {
@@ -112,7 +114,7 @@ mod tests {
     fn marked(zones: &Zones) -> Marks {
         let rects = [rect(10.0, 20.0), rect(60.0, 70.0)];
         let face = |rect| Face { rect, score: 0.5, landmarks: None, also: vec![] };
-        let regions = rects.map(|r| Region::around(vec![Shape::Box(r)], 0.0)).to_vec();
+        let regions = rects.map(|r| (Region::around(vec![Shape::Box(r)], 0.0), false)).to_vec();
         let mut marks = Marks::default();
         marks.add_page(1, [100, 100], rects.map(face).to_vec(), regions, zones);
         marks.hide_zones(std::slice::from_ref(zones), 0.0);

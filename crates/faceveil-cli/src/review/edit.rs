@@ -15,6 +15,7 @@ use crate::args::BlurArgs;
 use crate::blur;
 use crate::choices::Choices;
 use crate::outcome::Status;
+use crate::people::{self, Pixels};
 use crate::plan::BlurPlan;
 use crate::sidecar::{Origin, RegionLine, RegionRecord, Sidecar};
 
@@ -102,6 +103,12 @@ fn plan(batch: &Batch, id: usize, output: &Path) -> anyhow::Result<BlurPlan> {
     let args = BlurArgs {
         start: None,
         end: None,
+        keep: Vec::new(),
+        embedder: None,
+        embedder_pixels: Pixels::Arcface,
+        keep_above: people::ABOVE,
+        resume: false,
+        part_frames: 1,
         thumbnails: false,
         inputs: vec![batch.original(id)?],
         from: vec![batch.sidecar(id)?.to_owned()],

@@ -128,7 +128,7 @@ function selectBy(by) {
 }
 
 function setAdding(on) {
-  state.adding = on && !!here();
+  state.adding = on && !!here() && !here().sidecar.video;
   if (state.adding && state.result) setResult(false);
   $('add').setAttribute('aria-pressed', String(state.adding));
   $('hint').hidden = !state.adding;
@@ -150,7 +150,9 @@ function refresh() {
   drawRows();
   $('undo').disabled = !o || o.at === 0;
   $('redo').disabled = !o || o.at === o.history.length - 1;
-  $('add').disabled = $('result').disabled = !o;
+  // A track is hidden or shown, and none is added.
+  $('add').disabled = !o || !!o.sidecar.video;
+  $('result').disabled = !o;
   $('save').disabled = busy || waiting === 0;
   $('render').disabled = busy || !o && old === 0;
   const pages = o ? pagesOf(o).length : 1;
@@ -164,7 +166,9 @@ function refresh() {
 function drawPanel(o) {
   const regions = o ? onPage(regionsOf(o)) : [];
   const hidden = regions.filter((r) => r.hidden).length;
-  $('facts').textContent = o ? `${sizeHere().join(' × ')} pixels · ${hidden} hidden${regions.length > hidden ? ` · ${regions.length - hidden} left visible` : ''}` : '';
+  const video = o?.sidecar.video;
+  const what = o && (video ? `${video.size.join(' × ')} pixels, ${video.frames} frames` : `${sizeHere().join(' × ')} pixels`);
+  $('facts').textContent = o ? `${what} · ${hidden} hidden${regions.length > hidden ? ` · ${regions.length - hidden} left visible` : ''}` : '';
   const focused = document.activeElement?.dataset?.key;
   $('regions').replaceChildren(...(o ? ordered(regions) : []).map(regionRow));
   if (focused) $('regions').querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });

@@ -108,6 +108,8 @@ function drawRegions() {
   handles.replaceChildren();
   if (!here() || state.result) return;
   const px = 1 / scale();
+  // The rows of a video's tracks leave no room between them.
+  const rows = !!here().sidecar.video;
   const regions = onPage(drag?.draft || regionsOf(here()));
   for (const region of regions) {
     const on = region.id === state.selected;
@@ -117,9 +119,9 @@ function drawRegions() {
     for (const shape of region.shapes) outline(shape, { class: 'shape', 'data-region': region.id }, group);
     const [l, t] = boundsOf(region), score = scoreOf(region);
     const label = score === undefined ? region.origin : score.toFixed(2);
-    const tag = svg('text', { class: 'tag', x: l, y: t - 5 * px, 'font-size': 13 * px, 'stroke-width': 3 * px }, group);
+    const tag = svg('text', { class: 'tag', x: rows ? l + 5 * px : l, y: rows ? t + 15 * px : t - 5 * px, 'font-size': 13 * px, 'stroke-width': 3 * px }, group);
     tag.textContent = region.hidden ? label : `${label} · left visible`;
-    if (on) drawHandles(boundsOf(region), px);
+    if (on && !rows) drawHandles(boundsOf(region), px);
   }
 }
 
