@@ -102,6 +102,10 @@ fn tiles(
     true
 }
 
+pub(in crate::kernels) fn name() -> &'static str {
+    "MVE"
+}
+
 pub(in crate::kernels) fn pointwise(
     shape: &PointShape,
     input: &[i8],
