@@ -1,12 +1,20 @@
 //! The firmware: kernels and the example on emulated Cortex-M4, M7 and M55, built with Debian's compiler, and held to
 //! what this machine computes.
 
+mod c99;
+mod chart;
+mod figures;
+mod inputs;
+mod machine;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use faceveil_int8::model::FileBytes;
+use faceveil_int8::{Frame, Input, Model, PixelFormat};
 
-use crate::python::call;
+use self::figures::{Figure, Figures};
+use self::machine::{M4, M7, M55, Machine};
 
 /// What has to be there, and the Debian package that brings it.
 const NEEDS: [(&str, &str); 5] = [
@@ -17,54 +25,11 @@ const NEEDS: [(&str, &str); 5] = [
     ("/usr/bin/qemu-system-arm", "qemu-system-arm"),
 ];
 
-/// A machine that QEMU has.
-struct Machine {
-    /// The firmware's feature.
-    name: &'static str,
-    cpu: &'static str,
-    target: &'static str,
-    board: &'static str,
-    /// The firmware's profile: `release` is small, `quick` has fewer instructions.
-    profile: &'static str,
-    /// The network that is run there, and the side of its frames.
-    network: (&'static str, usize),
-}
+/// Where our networks run, with the side of their frames.
+const OURS: [(Machine, &str, usize); 3] = [(M4, "gate-96", 96), (M7, "gate", 128), (M55, "gate", 128)];
 
-const M: &str = "thumbv7em-none-eabihf";
-const MACHINES: [Machine; 4] = [
-    Machine {
-        name: "m4",
-        cpu: "cortex-m4",
-        target: M,
-        board: "mps2-an386",
-        profile: "release",
-        network: ("gate-96", 96),
-    },
-    Machine {
-        name: "m7",
-        cpu: "cortex-m7",
-        target: M,
-        board: "mps2-an500",
-        profile: "release",
-        network: ("gate-96", 96),
-    },
-    Machine {
-        name: "m7",
-        cpu: "cortex-m7",
-        target: M,
-        board: "mps2-an500",
-        profile: "quick",
-        network: ("gate", 128),
-    },
-    Machine {
-        name: "m55",
-        cpu: "cortex-m55",
-        target: "thumbv8m.main-none-eabihf",
-        board: "mps3-an547",
-        profile: "quick",
-        network: ("gate", 128),
-    },
-];
+/// The thesis's networks in int8: their files, and what the comparison calls them.
+const THESIS: [&str; 3] = ["studentv1_int8", "studentv2_int8", "teacher_int8"];
 
 /// The packages that are not there.
 pub fn missing() -> Vec<&'static str> {
@@ -72,99 +37,88 @@ pub fn missing() -> Vec<&'static str> {
 }
 
 /// Tests the kernels on every machine, then runs the example there and here: all numbers that do not depend on the
-/// machine must be equal.
+/// machine must be equal. With `write` the counts go to `docs/tiny.json`, `docs/tiny.md` and `docs/tiny.svg`.
 ///
 /// # Errors
 /// If something is missing, a kernel differs, or the example does.
-pub fn run(root: &Path) -> Result<()> {
+pub fn run(root: &Path, shared: &Path, write: bool) -> Result<()> {
     let missing = missing();
     if !missing.is_empty() {
         bail!("on Debian: {}", crate::cross::advice(&missing));
     }
     let folder = target_folder()?;
     std::fs::create_dir_all(&folder)?;
-    for machine in &MACHINES {
-        let (network, side) = machine.network;
-        let model = folder.join(format!("{network}.fv8"));
-        let example =
-            ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", network];
-        call(Command::new(env!("CARGO")).current_dir(root).args(example).arg(&model))?;
-        let frame = folder.join(format!("frame{side}.rgb565"));
-        std::fs::write(&frame, pattern(side))?;
-        println!("kernels on an emulated {}", machine.cpu);
-        let kernels = machine.build(root, &folder, &model, "kernels")?;
-        print!("{}", machine.emulate(&kernels, &["kernels"])?);
-        let program = machine.build(root, &folder, &model, "frame")?;
-        let frame = frame.to_str().context("a path of letters")?;
-        let there = machine.emulate(&program, &["frame", frame])?;
-        let here = host(root, &model, frame)?;
-        for name in ["mask", "hidden", "frame"] {
-            let (there, here) = (value(&there, name)?, value(&here, name)?);
-            ensure!(there == here, "{}: {name} is {there}, on this machine {here}", machine.cpu);
+    let mut figures = Figures::default();
+    let mut mask = None;
+    for (machine, name, side) in OURS {
+        let (network, trained) = inputs::network(root, &folder, name)?;
+        kernels(root, &folder, &machine, &network)?;
+        let portrait = folder.join(format!("portrait{side}.rgb565"));
+        std::fs::write(&portrait, inputs::rgb565(&inputs::portrait(root, side)?))?;
+        let all = inputs::hiding_all(&network, &folder)?;
+        for (model, frame) in [(&network, "portrait"), (&all, "all hidden")] {
+            let said = example(root, &folder, &machine, (model, name), &portrait)?;
+            let figure = Figure::read(&said, (name, machine.cpu, frame))?;
+            if frame == "portrait" && name == "gate" {
+                ensure!(!trained || figure.hidden > Some(0), "the network does not see the face");
+                mask = Some((value(&said, "mask")?.to_owned(), portrait.clone()));
+            }
+            figures.networks.push(Figure { trained, ..figure });
         }
-        println!("{network} on {}, flash {}\n{there}", machine.cpu, flash(&program)?);
+    }
+    match (c99::missing(), mask) {
+        (Some(package), _) => {
+            skip(&format!("the C99 export on Cortex-M: {}", crate::cross::advice(&[package])))
+        }
+        (None, Some((mask, frame))) => {
+            for (cpu, count) in c99::run(root, &folder, &frame, &mask)? {
+                figures.networks.push(Figure::of_c99(cpu, count));
+            }
+        }
+        (None, None) => {}
+    }
+    thesis(root, shared, &folder, &mut figures)?;
+    if write {
+        figures::write(root, &figures)?;
     }
     Ok(())
 }
 
-impl Machine {
-    fn build(&self, root: &Path, folder: &Path, model: &Path, program: &str) -> Result<PathBuf> {
-        let built = folder.join(self.name);
-        call(
-            Command::new("/usr/bin/cargo")
-                .args([
-                    "build",
-                    "--quiet",
-                    "--locked",
-                    "--profile",
-                    self.profile,
-                    "-Zbuild-std=core",
-                    "--target",
-                    self.target,
-                ])
-                .args(["--features", self.name, "--bin", program, "--manifest-path"])
-                .arg(root.join("firmware/Cargo.toml"))
-                .env("CARGO_TARGET_DIR", &built)
-                .env("FACEVEIL_MODEL", model)
-                .env("RUSTC", "/usr/bin/rustc")
-                // The released compiler may then build the core library, and leave out the text of panics.
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env(
-                    "RUSTFLAGS",
-                    format!("-Ctarget-cpu={} -Zunstable-options -Cpanic=immediate-abort", self.cpu),
-                )
-                .env_remove("RUSTUP_TOOLCHAIN"),
-        )?;
-        Ok(built.join(self.target).join(self.profile).join(program))
-    }
+/// Said before and after what is around it scrolls by.
+fn skip(what: &str) {
+    eprintln!("\n*** SKIPPED: {what} ***\n");
+}
 
-    /// What the program says; an error if it does not end well.
-    fn emulate(&self, program: &Path, arguments: &[&str]) -> Result<String> {
-        let mut host = "enable=on,target=native".to_owned();
-        arguments.iter().for_each(|argument| host.extend([",arg=", argument]));
-        let output = Command::new("/usr/bin/qemu-system-arm")
-            .args([
-                "-machine",
-                self.board,
-                "-cpu",
-                self.cpu,
-                "-nographic",
-                "-monitor",
-                "none",
-                "-serial",
-                "none",
-            ])
-            .args(["-icount", "shift=2", "-semihosting-config", &host, "-kernel"])
-            .arg(program)
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "{}: {}\n{said}", self.cpu, output.status);
-        Ok(said)
+fn kernels(root: &Path, folder: &Path, machine: &Machine, model: &Path) -> Result<()> {
+    println!("kernels on an emulated {}", machine.cpu);
+    let kernels = machine.build(root, folder, ("kernels", model), false)?;
+    print!("{}", machine.emulate(&kernels, &["kernels"])?);
+    Ok(())
+}
+
+/// Runs the example there and here; gives what it said there, and the flash.
+fn example(
+    root: &Path,
+    folder: &Path,
+    machine: &Machine,
+    (model, name): (&Path, &str),
+    frame: &Path,
+) -> Result<String> {
+    let program = machine.build(root, folder, ("frame", model), false)?;
+    let path = frame.to_str().context("a path of letters")?;
+    let there = machine.emulate(&program, &["frame", path])?;
+    let here = host(root, model, path)?;
+    for name in ["mask", "hidden", "frame"] {
+        let (there, here) = (value(&there, name)?, value(&here, name)?);
+        ensure!(there == here, "{}: {name} is {there}, on this machine {here}", machine.cpu);
     }
+    let said = format!("{there}flash {}\n", machine::flash(&program)?);
+    println!("{name} on {}\n{said}", machine.cpu);
+    Ok(said)
 }
 
 fn host(root: &Path, model: &Path, frame: &str) -> Result<String> {
-    let output = Command::new(env!("CARGO"))
+    let output = std::process::Command::new(env!("CARGO"))
         .current_dir(root)
         .args([
             "run",
@@ -184,35 +138,47 @@ fn host(root: &Path, model: &Path, frame: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The thesis's networks in the same runtime, on a Cortex-M7 with memory enough.
+fn thesis(root: &Path, shared: &Path, folder: &Path, figures: &mut Figures) -> Result<()> {
+    let frame = folder.join("portrait128.rgb");
+    let pixels = inputs::portrait(root, 128)?;
+    std::fs::write(&frame, &pixels)?;
+    for name in THESIS {
+        let tflite = shared.join(format!("models/thesis/{name}.tflite"));
+        if !tflite.is_file() {
+            skip(&format!("the thesis's network {name} on Cortex-M7: no file {}", tflite.display()));
+            continue;
+        }
+        let model = folder.join(format!("{name}.fv8"));
+        inputs::converted(root, &tflite, &model)?;
+        let program = M7.build(root, folder, ("network", &model), true)?;
+        let there = M7.emulate(&program, &["network", frame.to_str().context("a path of letters")?])?;
+        let (there_sum, here_sum) = (value(&there, "output")?, output_here(&model, &pixels)?.to_string());
+        ensure!(there_sum == here_sum, "{name}: the output is {there_sum}, on this machine {here_sum}");
+        let said = format!("{there}flash {}\n", machine::flash(&program)?);
+        println!("{name} on {}\n{said}", M7.cpu);
+        let figure = Figure::read(&said, (&format!("thesis-{name}"), M7.cpu, "portrait"))?;
+        figures.networks.push(Figure { trained: true, ..figure });
+    }
+    Ok(())
+}
+
+/// FNV-1a of the network's first output for a frame of RGB888.
+fn output_here(model: &Path, bytes: &[u8]) -> Result<u32> {
+    let file = FileBytes::new(&std::fs::read(model)?);
+    let model = Model::parse(file.bytes())?;
+    let mut arena = vec![0; model.arena_len()];
+    let (width, height) = (model.input().width, model.input().height);
+    let frame = Frame { format: PixelFormat::Rgb888, width, height, bytes };
+    let out = model.run(Input::Frame(frame), &mut arena)?;
+    let step = |hash: u32, &value: &i8| (hash ^ u32::from(value as u8)).wrapping_mul(0x0100_0193);
+    Ok(out.iter().fold(0x811c_9dc5, step))
+}
+
 /// The number behind a name at the start of a line.
 fn value<'t>(text: &'t str, name: &str) -> Result<&'t str> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.with_context(|| format!("no {name} in:\n{text}"))
-}
-
-/// Bytes of all that lies in flash: sections that are loaded, by the program headers of a 32-bit ELF file.
-fn flash(program: &Path) -> Result<u32> {
-    let bytes = std::fs::read(program)?;
-    let word = |at: usize| -> Result<u32> {
-        let four = bytes.get(at..at + 4).context("the program is cut off")?;
-        Ok(u32::from_le_bytes(four.try_into()?))
-    };
-    let (start, count) = (word(28)? as usize, (word(44)? & 0xffff) as usize);
-    // Type 1 is loaded; at 16 is the length in the file.
-    (0..count).map(|n| start + 32 * n).try_fold(0, |sum, at| {
-        let len = if word(at)? == 1 { word(at + 16)? } else { 0 };
-        Ok(sum + len)
-    })
-}
-
-/// A frame with edges, slopes and all colours: RGB565.
-fn pattern(side: usize) -> Vec<u8> {
-    let pixel = |i: usize| {
-        let (x, y) = (i % side, i / side);
-        let (red, green, blue) = (x * 31 / side, (y * 63 / side) ^ (x & 8), (x * y / 16) & 31);
-        (red << 11 | green << 5 | blue) as u16
-    };
-    (0..side * side).flat_map(|i| pixel(i).to_le_bytes()).collect()
 }
 
 /// Beside what this program is built to: another compiler's files.

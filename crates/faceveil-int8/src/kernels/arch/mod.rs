@@ -12,8 +12,6 @@ use super::requant::{Layer, Requant};
 mod avx2;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 mod avx512;
-#[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
-mod avx512_depth;
 #[cfg(all(target_arch = "arm", feature = "dsp", not(feature = "mve")))]
 mod dsp;
 #[cfg(all(target_arch = "arm", feature = "mve"))]

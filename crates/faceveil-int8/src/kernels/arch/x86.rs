@@ -1,6 +1,6 @@
 //! A PC's processor: the widest instructions that it has.
 
-use super::{avx2, avx512, avx512_depth};
+use super::{avx2, avx512};
 use crate::kernels::frame::Frame;
 use crate::kernels::{ConvShape, DepthShape, Layer, PointShape, Sum};
 
@@ -26,8 +26,8 @@ pub(in crate::kernels) static WAYS: [Way; 2] = [
         present: avx512::present,
         pointwise: avx512::pointwise,
         conv: avx512::conv,
-        depthwise: avx512_depth::depthwise,
-        depthwise_in_place: avx512_depth::depthwise_in_place,
+        depthwise: avx512::depthwise,
+        depthwise_in_place: avx512::depthwise_in_place,
         first_layer: avx512::first_layer,
         add_in_place: avx512::add_in_place,
         add_upsampled_in_place: avx512::add_upsampled_in_place,
@@ -80,7 +80,7 @@ pub(in crate::kernels) fn depthwise(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    avx512_depth::depthwise(shape, input, zero, layer, scratch, out)
+    avx512::depthwise(shape, input, zero, layer, scratch, out)
         || avx2::depthwise(shape, input, zero, layer, scratch, out)
 }
 
@@ -91,7 +91,7 @@ pub(in crate::kernels) fn depthwise_in_place(
     layer: &Layer<'_>,
     scratch: &mut [i8],
 ) -> bool {
-    avx512_depth::depthwise_in_place(shape, map, zero, layer, scratch)
+    avx512::depthwise_in_place(shape, map, zero, layer, scratch)
         || avx2::depthwise_in_place(shape, map, zero, layer, scratch)
 }
 

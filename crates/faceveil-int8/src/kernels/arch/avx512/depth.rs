@@ -5,8 +5,8 @@
 
 use core::arch::x86_64::*;
 
-use super::avx512::{Bounds, LANES, Scales, mask, present};
-use super::is_plain;
+use super::super::is_plain;
+use super::{Bounds, LANES, Scales, mask, present};
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::DepthShape;
 
