@@ -18,6 +18,8 @@ const THESIS: [(&str, &str); 4] = [
     ("studentv2_int8", "thesis-student-v2"),
     ("teacher_int8", "thesis-teacher"),
 ];
+/// Those that run in our runtime, too.
+const OURS: [&str; 3] = ["studentv1_int8", "studentv2_int8", "teacher_int8"];
 /// The peer with two thresholds: its own, and the lower one that `thorough` is held against.
 const PEERS: [(&str, &str); 2] = [("deface", "0.2"), ("deface-0.1", "0.1")];
 /// The embedders, and how pixels become their numbers.
@@ -117,6 +119,14 @@ impl Chore<'_> {
         let mut all = vec!["--contestant".to_owned(), "all".to_owned()];
         let mut add = |option: &str, value: String| all.extend([option.to_owned(), value]);
         self.compare.gate.iter().for_each(|gate| add("--contestant", format!("gate:{gate}")));
+        let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
+        // The same bits as in LiteRT, and a time to be held beside ours.
+        for model in OURS {
+            let path = shared.join(format!("models/thesis/{model}.tflite"));
+            if self.root.join(&path).is_file() {
+                add("--contestant", format!("tflite:{model}-ours={}", path.display()));
+            }
+        }
         let thesis = THESIS.iter().map(|(model, _)| format!("thesis-{model}"));
         for name in thesis.chain(PEERS.iter().map(|(name, _)| (*name).to_owned())) {
             let folder = self.folder(&name);
@@ -124,7 +134,6 @@ impl Chore<'_> {
                 add("--contestant", format!("outputs:{name}={}", folder.display()));
             }
         }
-        let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
         for (file, kind) in EMBEDDERS {
             let path = shared.join("models").join(file);
             if self.root.join(&path).is_file() {

@@ -6,6 +6,7 @@ use crate::compare::args::CompareArgs;
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
 use crate::quant::args::{ImportArgs, QuantizeArgs};
+use crate::study::args::{AblationArgs, LabelArgs, MakeArgs, SweepArgs};
 use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
 
 /// The research bench: from folders of pictures to trained networks.
@@ -24,6 +25,8 @@ pub enum Verb {
     Dataset(DatasetArgs),
     /// List the networks with what they cost
     Nets,
+    /// Label further pictures by our own detectors, to train on
+    Label(LabelArgs),
     /// Train a network
     Train(TrainArgs),
     /// Time a training step
@@ -40,4 +43,10 @@ pub enum Verb {
     Compare(Box<CompareArgs>),
     /// Compare networks on the pictures that nothing was trained or chosen on
     Evaluate(EvaluateArgs),
+    /// From pictures to a trained teacher and a trained student, judged, with a model card each
+    Make(MakeArgs),
+    /// What learning from a teacher brings: with and without, several seeds
+    Ablation(AblationArgs),
+    /// Try networks of many sizes in short runs, train the best fully, and draw what they cost against what they hide
+    Sweep(SweepArgs),
 }

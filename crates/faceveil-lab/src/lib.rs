@@ -8,6 +8,7 @@ pub mod dataset;
 pub mod judge;
 pub mod net;
 pub mod quant;
+pub mod study;
 pub mod train;
 
 use std::ffi::OsString;
@@ -30,9 +31,18 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if e.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let done = match cli.command {
+    dispatch(cli).unwrap_or_else(|e| {
+        eprintln!("faceveil-lab: {e:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Does what was typed.
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
         Verb::Dataset(args) => dataset::run(args),
         Verb::Nets => net::list(),
+        Verb::Label(args) => study::label::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Bench(args) => train::bench::run(&args),
         Verb::Curves(args) => train::curves(&args),
@@ -41,9 +51,8 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Import(args) => quant::import(&args),
         Verb::Compare(args) => compare::run(&args),
         Verb::Evaluate(args) => judge::evaluate::run(&args),
-    };
-    done.unwrap_or_else(|e| {
-        eprintln!("faceveil-lab: {e:#}");
-        ExitCode::FAILURE
-    })
+        Verb::Make(args) => study::make::run(&args),
+        Verb::Ablation(args) => study::ablation::run(&args),
+        Verb::Sweep(args) => study::sweep::run(&args),
+    }
 }

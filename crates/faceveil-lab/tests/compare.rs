@@ -147,7 +147,15 @@ fn figures_are_what_they_must_be_and_nothing_is_judged_twice() {
     assert_eq!(other["sets"].get("sample"), None, "the set was never given to it");
     let csv = fs::read_to_string(bench.path("out/comparison.csv")).unwrap();
     assert!(csv.lines().all(|l| l.split(',').count() == 7), "{csv}");
-    assert!(csv.contains("other,cost,time_ms,7.500000,,,"));
+    assert!(
+        csv.contains("other,cost,time_ms,7.500000,,,")
+            && csv.contains("other,all,missing_outputs,1.000000,,,")
+    );
+    let seen = |name: &str| row(&comparison, name)["sets"]["drawn"]["detected"]["of"].as_u64().unwrap();
+    assert_eq!(seen("other"), seen("truth-solid"), "what is missing is seen as it was");
+    let page = fs::read_to_string(bench.path("out/comparison.html")).unwrap();
+    assert!(page.contains(">other*</td>") && page.contains("other was judged on 10 of"), "the row is marked");
+    assert!(!page.contains(">truth*</td>"));
 }
 
 #[test]

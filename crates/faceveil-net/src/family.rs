@@ -1,10 +1,12 @@
 //! The networks: the thesis's three, and our two families for small devices. Each is a small configuration that
 //! gives a [`Graph`].
 
+use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::graph::{Activation, Graph, GraphError, NodeId, Op, Shape};
+use crate::variation::Variation;
 
 /// A U-Net of the thesis: RGB in, RGB out. A level is two 3 × 3 convolutions with batch norm and ReLU; levels are
 /// joined by max-pooling on the way down, by 2 × 2 transposed convolutions and concatenation on the way up; a 1 × 1
@@ -38,7 +40,7 @@ pub struct Level {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateConfig {
     /// Name to ask for.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Side of the input, pixels.
     pub side: usize,
     /// Side of the squares that the unshuffle makes one place of.
@@ -108,7 +110,7 @@ impl GateConfig {
         let [first, rest @ ..] = self.levels.as_slice() else {
             return Err(GraphError::Config { name: "levels", got: 0, want: "at least 1" });
         };
-        let mut graph = Graph::new(self.name, Shape::new(self.side, self.side, 3))?;
+        let mut graph = Graph::new(&self.name, Shape::new(self.side, self.side, 3))?;
         let squares = graph.push(Op::Unshuffle { block: self.block }, &[graph.input()])?;
         let mut at = graph.push(conv(1, first.channels, true, Activation::Relu6), &[squares])?;
         at = blocks(&mut graph, at, first)?;
@@ -191,16 +193,16 @@ pub fn gates() -> Vec<GateConfig> {
     let teacher = vec![level(24, 1, 1, 1), level(40, 2, 2, 2), level(64, 3, 2, 3), level(112, 2, 2, 3)];
     let small = vec![level(16, 0, 1, 1), level(24, 1, 2, 2), level(32, 1, 2, 2), level(48, 1, 1, 2)];
     vec![
-        GateConfig { name: "gate", side: 128, block: 4, levels: student },
-        GateConfig { name: "gate-teacher", side: 128, block: 4, levels: teacher },
-        GateConfig { name: "gate-96", side: 96, block: 4, levels: small },
+        GateConfig { name: "gate".into(), side: 128, block: 4, levels: student },
+        GateConfig { name: "gate-teacher".into(), side: 128, block: 4, levels: teacher },
+        GateConfig { name: "gate-96".into(), side: 96, block: 4, levels: small },
     ]
 }
 
 /// Our networks that give a picture.
 pub fn directs() -> Vec<DirectConfig> {
     let levels = vec![level(24, 1, 1, 1), level(24, 1, 2, 2), level(40, 2, 2, 2), level(56, 1, 1, 2)];
-    vec![DirectConfig { trunk: GateConfig { name: "direct", side: 128, block: 4, levels } }]
+    vec![DirectConfig { trunk: GateConfig { name: "direct".into(), side: 128, block: 4, levels } }]
 }
 
 /// All networks, the thesis's first.
@@ -218,9 +220,16 @@ pub fn all() -> Vec<Graph> {
         .collect()
 }
 
-/// The network called `name`.
+/// The network called `name`: a listed one, or a variation of `gate`.
 pub fn by_name(name: &str) -> Option<Graph> {
-    all().into_iter().find(|graph| graph.name() == name)
+    let listed = all().into_iter().find(|graph| graph.name() == name);
+    listed.or_else(|| Variation::by_name(name)?.config().graph().ok())
+}
+
+/// The gate network called `name`: a listed one, or a variation.
+pub fn gate_by_name(name: &str) -> Option<GateConfig> {
+    let listed = gates().into_iter().find(|gate| gate.name == name);
+    listed.or_else(|| Some(Variation::by_name(name)?.config()))
 }
 
 #[cfg(test)]
@@ -229,7 +238,7 @@ mod tests {
 
     #[test]
     fn configurations_that_cannot_be_are_errors() {
-        let none = GateConfig { name: "none", side: 128, block: 4, levels: vec![] };
+        let none = GateConfig { name: "none".into(), side: 128, block: 4, levels: vec![] };
         assert!(none.graph().is_err());
         let odd = GateConfig { side: 100, ..gates()[0].clone() };
         assert!(odd.graph().is_err(), "25 places cannot be halved");
@@ -243,6 +252,15 @@ mod tests {
         assert_eq!(small.output_shape(), Shape::new(24, 24, 1));
         assert_eq!(crate::plan(&small).parameters, crate::plan(&graph).parameters);
         assert!(graph.resized(100, 96).is_err());
+    }
+
+    #[test]
+    fn folding_norms_changes_no_count() {
+        for graph in all() {
+            let folded = graph.without_norms();
+            assert!(folded.nodes().iter().all(|n| !n.has_norm()), "{}", graph.name());
+            assert_eq!(crate::plan(&folded).parameters, crate::plan(&graph).parameters, "{}", graph.name());
+        }
     }
 
     #[test]

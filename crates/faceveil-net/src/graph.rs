@@ -272,6 +272,18 @@ impl Graph {
         }
         Ok(graph)
     }
+
+    /// The same operations without batch norms: what is left once those are folded into weights and one bias a channel.
+    #[must_use]
+    pub fn without_norms(&self) -> Self {
+        let mut graph = self.clone();
+        for node in &mut graph.nodes {
+            if let Op::Conv { norm, .. } | Op::Depthwise { norm, .. } = &mut node.op {
+                *norm = false;
+            }
+        }
+        graph
+    }
 }
 
 /// `None` if the operation does not take these shapes.

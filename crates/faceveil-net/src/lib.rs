@@ -9,7 +9,9 @@ extern crate alloc;
 pub mod family;
 pub mod graph;
 pub mod planner;
+pub mod variation;
 
-pub use family::{DirectConfig, GateConfig, UnetConfig, all, by_name};
+pub use family::{DirectConfig, GateConfig, UnetConfig, all, by_name, gate_by_name};
 pub use graph::{Activation, Graph, GraphError, Node, NodeId, Op, Shape};
 pub use planner::{Life, Plan, arrange, plan};
+pub use variation::Variation;

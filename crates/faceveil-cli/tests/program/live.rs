@@ -10,9 +10,11 @@ use crate::sandbox::{PROGRAM, Sandbox};
 /// A frame's line and bytes in a stream of 320×240.
 const FRAME: usize = 6 + 320 * 240 * 3 / 2;
 
-fn differs(was: &[u8], is: &[u8], (x, y): (usize, usize)) -> i32 {
-    let at = |bytes: &[u8], n: usize| i32::from(bytes[6 + (y + n / 20) * 320 + x + n % 20]);
-    (0..400).map(|n| (at(was, n) - at(is, n)).abs()).sum::<i32>() / 400
+/// Mean difference of luma over a square.
+fn differs(was: &[u8], is: &[u8], (x, y): (usize, usize), side: usize) -> i32 {
+    let at = |bytes: &[u8], n: usize| i32::from(bytes[6 + (y + n / side) * 320 + x + n % side]);
+    let all = side * side;
+    (0..all).map(|n| (at(was, n) - at(is, n)).abs()).sum::<i32>() / all as i32
 }
 
 #[test]
@@ -32,12 +34,12 @@ fn y4m_goes_through_a_pipe_with_faces_hidden_in_every_frame() {
         assert_eq!((was.len(), is.len()), (20 * FRAME, 20 * FRAME), "latency {latency}");
         for (n, (was, is)) in was.chunks(FRAME).zip(is.chunks(FRAME)).enumerate() {
             let seconds = n as f32 / 25.0;
-            let middle = (154.0 - 40.0 * seconds, 90.0 - 10.0 * seconds);
-            assert!(
-                differs(was, is, (middle.0 as usize, middle.1 as usize)) > 8,
-                "frame {n}, latency {latency}"
-            );
-            assert_eq!(differs(was, is, (5, 210)), 0, "frame {n}");
+            // Most of the face: a single cell of the veil may happen to have the skin's own grey. In 500 frames
+            // the least was 25.
+            let corner = ((134.0 - 40.0 * seconds) as usize, (70.0 - 10.0 * seconds) as usize);
+            let hidden = differs(was, is, corner, 60);
+            assert!(hidden > 15, "frame {n}, latency {latency}: {hidden}");
+            assert_eq!(differs(was, is, (5, 210), 20), 0, "frame {n}");
         }
     }
     b.pipe(&["live", "-"], &input[..input.len() - 5]).exits(1).says("the stream ends inside frame 19");
@@ -66,7 +68,7 @@ fn a_lost_face_can_hide_the_whole_frame() {
     let first = out.iter().position(|&c| c == b'\n').unwrap() + 1;
     let corner = |n: usize| {
         let at = |bytes: &[u8], start: usize| bytes[start + n * FRAME..start + (n + 1) * FRAME].to_vec();
-        differs(&at(&input, start), &at(&out, first), (5, 210))
+        differs(&at(&input, start), &at(&out, first), (5, 185), 50)
     };
     let hidden: Vec<usize> = (0..25).filter(|&n| corner(n) > 3).collect();
     assert_eq!(hidden.len(), 3, "{hidden:?}");

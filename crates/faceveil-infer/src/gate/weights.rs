@@ -146,7 +146,7 @@ impl GateWeights {
         };
         let levels = (0..levels).map(level).collect::<Result<Vec<_>, GateError>>()?;
         let count = u32::from_le_bytes(reader.take()?);
-        let config = GateConfig { name: "gate", side: side.into(), block: block.into(), levels };
+        let config = GateConfig { name: "gate".into(), side: side.into(), block: block.into(), levels };
         let need = plan(&config.graph()?).parameters;
         if u64::from(count) != need as u64 {
             return Err(GateError::Number { what: "the number of weights", got: count.into() });
@@ -206,7 +206,7 @@ mod tests {
 
     fn small() -> GateWeights {
         let level = Level { channels: 4, blocks: 1, expand: 2, enter: 2 };
-        let config = GateConfig { name: "gate", side: 16, block: 4, levels: vec![level, level] };
+        let config = GateConfig { name: "gate".into(), side: 16, block: 4, levels: vec![level, level] };
         let count = plan(&config.graph().unwrap()).parameters;
         let values = (0..count).map(|i| i as f32 / 100.0 - 1.0).collect();
         GateWeights { config, threshold: 0.4, certain: 0.6, growth: 1.5, values }

@@ -63,6 +63,8 @@ fn leaks(lines: &mut Lines, name: &str, part: &str, faces: &LeakTable) {
 }
 
 fn figures(lines: &mut Lines, name: &str, part: &str, f: &Figures) {
+    lines.value(name, part, "pictures", Some(f.pictures as f64));
+    lines.value(name, part, "missing_outputs", Some(f.missing as f64));
     leaks(lines, name, part, &f.faces);
     lines.rate(name, part, "false_region", f.false_region);
     lines.rate(name, part, "detected", f.detected);

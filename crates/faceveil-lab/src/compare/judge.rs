@@ -26,7 +26,7 @@ use crate::dataset::ordered::in_order;
 use crate::dataset::progress::Progress;
 
 /// Goes up when the same files would be judged otherwise than before.
-const JUDGE: u32 = 1;
+const JUDGE: u32 = 2;
 /// Endings of pictures.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 
@@ -162,7 +162,16 @@ pub fn place(work: &Path, contestant: &Contestant, case: &Case, sha256: &str) ->
     } else {
         "png"
     };
-    work.join("outputs").join(folder).join(&case.set).join(format!("{}.{}.{ending}", case.name, &sha256[..8]))
+    // Where the true faces are hidden, other labels are another output.
+    let made_of = match contestant.spec {
+        Spec::Truth(_) => sha256_of(format!("{sha256} {:?}", case.labels).as_bytes()),
+        _ => sha256.to_owned(),
+    };
+    work.join("outputs").join(folder).join(&case.set).join(format!(
+        "{}.{}.{ending}",
+        case.name,
+        &made_of[..8]
+    ))
 }
 
 /// A folder's pictures by their names without suffix.
@@ -250,9 +259,7 @@ impl<'a> Bench<'a> {
     }
 
     fn judgement(&mut self, desk: &mut Desk<'_>, output: Option<&[u8]>, looks: bool) -> Result<Judgement> {
-        let Some(bytes) = output else {
-            return Ok(Judgement { verdict: desk.original()?.without_output(), likeness: None, seen: None });
-        };
+        let Some(bytes) = output else { return self.without_output(desk, looks) };
         let Judged { verdict, likeness, fit, output } = desk.original()?.judge(bytes)?;
         let seen = match &mut self.loaded {
             Some(loaded) if looks => {
@@ -262,6 +269,21 @@ impl<'a> Bench<'a> {
             _ => None,
         };
         Ok(Judgement { verdict, likeness, seen })
+    }
+}
+
+impl Bench<'_> {
+    /// Who writes nothing has hidden nothing: what the detector finds in the original is found still.
+    fn without_output(&mut self, desk: &Desk<'_>, looks: bool) -> Result<Judgement> {
+        let original = desk.original()?;
+        let seen = match &mut self.loaded {
+            Some(loaded) if looks => {
+                let before = loaded.faces(original.picture())?.len();
+                Some([before, before])
+            }
+            _ => None,
+        };
+        Ok(Judgement { verdict: original.without_output(), likeness: None, seen })
     }
 }
 

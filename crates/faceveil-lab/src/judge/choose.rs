@@ -6,14 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use faceveil_data::split::Set;
 use faceveil_infer::gate::{Gate, GateWeights, Point};
-use faceveil_media::Limits;
 
 use super::args::ExportArgs;
 use super::coverage::{Coverage, Looked};
 use super::export;
-use crate::train::sources;
+use super::pictures::Pictures;
 
 /// Most that may be covered of other pixels on fddb, percent, and of face-free pictures hit, with room below the goals of
 /// 3 and 12.
@@ -50,24 +48,13 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
 }
 
 fn choose(weights: &mut GateWeights, shared: &Path) -> Result<()> {
-    let gate = Gate::from_weights(weights.clone())?;
-    let looked = [Set::Fddb, Set::MasksVoc, Set::Negatives].map(|set| look(&gate, shared, set));
-    let [fddb, masks, free] = looked;
-    let (fddb, masks, free) = (fddb?, masks?, free?);
-    println!("{} + {} + {} pictures to choose on", fddb.len(), masks.len(), free.len());
+    let kept = Pictures::kept(shared)?;
+    let [fddb, masks, free] = kept.counts();
+    println!("{fddb} + {masks} + {free} pictures to choose on");
     println!(
         "thr. cert. grow | fddb leak, large, other % | masks exposed % (a tenth or more) | face-free hit %"
     );
-    let mut tried = Vec::new();
-    for growth in GROWTHS {
-        for certain in CERTAIN {
-            for threshold in THRESHOLDS.into_iter().filter(|t| *t <= certain) {
-                let point = Point { threshold, certain, growth };
-                tried.push(Tried::new(&fddb, &masks, &free, point));
-            }
-        }
-    }
-    tried.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    let tried = points(&kept.look(&Gate::from_weights(weights.clone())?)?);
     for t in tried.iter().take(SHOWN) {
         let Point { threshold, certain, growth } = t.point;
         let [all, large, other, exposed, hit] = t.percent;
@@ -80,37 +67,50 @@ fn choose(weights: &mut GateWeights, shared: &Path) -> Result<()> {
     Ok(())
 }
 
+/// All points that are tried on what a network said of the kept pictures, the best first.
+pub fn points([fddb, masks, free]: &[Vec<Looked>; 3]) -> Vec<Tried> {
+    let mut tried = Vec::new();
+    for growth in GROWTHS {
+        for certain in CERTAIN {
+            for threshold in THRESHOLDS.into_iter().filter(|t| *t <= certain) {
+                let point = Point { threshold, certain, growth };
+                tried.push(Tried::new(fddb, masks, free, point));
+            }
+        }
+    }
+    tried.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+    tried
+}
+
 /// An operating point and what it gives.
-struct Tried {
-    point: Point,
-    /// fddb: leaks, of large faces, other pixels; masks: exposed; face-free pictures hit.
-    percent: [f64; 5],
-    cost: f64,
+#[derive(Clone, Copy, Debug)]
+pub struct Tried {
+    /// The point.
+    pub point: Point,
+    /// As [`percent`] gives them.
+    pub percent: [f64; 5],
+    /// What it is chosen by, the least.
+    pub cost: f64,
 }
 
 impl Tried {
     fn new(fddb: &[Looked], masks: &[Looked], free: &[Looked], point: Point) -> Self {
-        let [f, m, n] = [fddb, masks, free].map(|set| Coverage::of(set, &point));
-        let (all, large) = (Coverage::percent(f.all).0, Coverage::percent(f.large).0);
-        let exposed = Coverage::percent(m.middle).1;
-        let other = 100.0 * f.other / f.pictures.max(1) as f64;
-        let hit = 100.0 * n.hit as f64 / n.pictures.max(1) as f64;
+        let percent = percent(fddb, masks, free, &point);
+        let [all, large, other, exposed, hit] = percent;
         // What is over its limit outweighs everything; the leaks count as shares of their goals.
         let over = (other - MOST_OTHER).max(0.0) / MOST_OTHER + (hit - MOST_HIT).max(0.0) / MOST_HIT;
         let cost = all / 16.0 + large / 6.0 + exposed / 20.0 + 4.0 * over;
-        Self { point, percent: [all, large, other, exposed, hit], cost }
+        Self { point, percent, cost }
     }
 }
 
-/// The masks of a set's pictures that were kept to choose on.
-fn look(gate: &Gate, shared: &Path, set: Set) -> Result<Vec<Looked>> {
-    let mut looked = Vec::new();
-    for item in sources::kept(shared, set)? {
-        let place = || item.image_path.display().to_string();
-        let bytes = fs::read(&item.image_path).with_context(place)?;
-        let raster = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?.raster;
-        let faces = item.faces(raster.width(), raster.height()).with_context(place)?;
-        looked.push(Looked { mask: gate.mask(&raster)?, faces });
-    }
-    Ok(looked)
+/// What a point gives, percent. News photos: faces under 85 % covered, the same of large ones, other pixels; people with masks:
+/// faces of a tenth of the side or more under 55 % covered; pictures without a face: those hit.
+pub fn percent(fddb: &[Looked], masks: &[Looked], free: &[Looked], point: &Point) -> [f64; 5] {
+    let [f, m, n] = [fddb, masks, free].map(|set| Coverage::of(set, point));
+    let (all, large) = (Coverage::percent(f.all).0, Coverage::percent(f.large).0);
+    let exposed = Coverage::percent(m.middle).1;
+    let other = 100.0 * f.other / f.pictures.max(1) as f64;
+    let hit = 100.0 * n.hit as f64 / n.pictures.max(1) as f64;
+    [all, large, other, exposed, hit]
 }

@@ -7,3 +7,4 @@ pub mod coverage;
 pub mod evaluate;
 pub mod export;
 pub mod page;
+pub mod pictures;

@@ -2,6 +2,7 @@
 //! gradients are taken of.
 
 pub mod fast;
+pub mod fold;
 #[cfg(feature = "burn")]
 pub mod forward;
 pub mod layout;

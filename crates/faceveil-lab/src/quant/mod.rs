@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use faceveil_data::dataset;
-use faceveil_data::split::{Set, lab};
+use faceveil_data::split::lab;
 use faceveil_infer::gate::{Gate, GateWeights, Mask, Point};
 use faceveil_media::Limits;
 use faceveil_net::{Graph, Shape};
@@ -18,11 +18,9 @@ use faceveil_quant::network::IntNet;
 use faceveil_quant::{Calibration, Observed, Ranges, c99, file, quantize, tflite};
 
 use self::args::{ImportArgs, QuantizeArgs};
-use crate::judge::coverage::{Coverage, Looked, overlap};
+use crate::judge::coverage::{Coverage, overlap};
+use crate::judge::pictures::{Pictures, SETS};
 use crate::train::sources;
-
-/// The sets that are calibrated and compared on.
-const SETS: [Set; 3] = [Set::Fddb, Set::MasksVoc, Set::Negatives];
 
 /// Runs `faceveil-lab quantize`.
 ///
@@ -34,22 +32,18 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     let network = Network::new(weights)?;
     let inputs = calibration_pictures(&args.shared, network.graph.input_shape(), args.pictures)?;
     eprintln!("{} pictures to calibrate on", inputs.len());
-    let kept = Kept::load(&args.shared)?;
-    println!(
-        "{} + {} + {} pictures to compare on",
-        kept.sets[0].len(),
-        kept.sets[1].len(),
-        kept.sets[2].len()
-    );
+    let kept = Pictures::kept(&args.shared)?;
+    let [fddb, masks, free] = kept.counts();
+    println!("{fddb} + {masks} + {free} pictures to compare on");
     println!("{HEAD}");
     let gate = Gate::from_weights(network.weights.clone())?;
-    let float = kept.judge(&gate)?;
+    let float = judge(&kept, &gate)?;
     println!("{}", float.line("float"));
     let observed = Observed::of(&network.from.net, &inputs)?;
     let mut tried = Vec::new();
     for (name, net) in network.candidates(args, &observed)? {
         let bytes = file::write(&net)?;
-        let judged = kept.judge(&Gate::new(&bytes)?)?;
+        let judged = judge(&kept, &Gate::new(&bytes)?)?;
         let far = judged.far_from(&float);
         println!("{}  {far:.4}", judged.line(&name));
         tried.push((far, judged.cost(), name, net, bytes));
@@ -152,38 +146,13 @@ fn calibration_pictures(shared: &Path, shape: Shape, count: usize) -> Result<Vec
     Ok(inputs)
 }
 
-/// Pictures kept to choose on, decoded once.
-struct Kept {
-    sets: [Vec<(faceveil_core::raster::Raster, Vec<faceveil_data::truth::TruthFace>)>; 3],
-}
-
-impl Kept {
-    fn load(shared: &Path) -> Result<Self> {
-        let mut sets = [Vec::new(), Vec::new(), Vec::new()];
-        for (set, kept) in SETS.into_iter().zip(&mut sets) {
-            for item in sources::kept(shared, set)? {
-                let place = || item.image_path.display().to_string();
-                let bytes = fs::read(&item.image_path).with_context(place)?;
-                let raster = faceveil_media::decode(&bytes, &Limits::default()).with_context(place)?.raster;
-                let faces = item.faces(raster.width(), raster.height()).with_context(place)?;
-                kept.push((raster, faces));
-            }
-        }
-        Ok(Self { sets })
-    }
-
-    fn judge(&self, gate: &Gate) -> Result<Judged> {
-        let point = gate.point();
-        let mut looked = Vec::new();
-        for set in &self.sets {
-            let look =
-                |(raster, faces): &(_, Vec<_>)| Ok(Looked { mask: gate.mask(raster)?, faces: faces.clone() });
-            looked.push(set.iter().map(look).collect::<Result<Vec<_>>>()?);
-        }
-        let coverage = [0, 1, 2].map(|set| Coverage::of(&looked[set], &point));
-        let masks = looked.iter().flatten().map(|l| l.mask.clone()).collect();
-        Ok(Judged { coverage, iou: overlap(&looked[0], 0.5), masks, point })
-    }
+/// What `gate` gives on the kept pictures.
+fn judge(kept: &Pictures, gate: &Gate) -> Result<Judged> {
+    let point = gate.point();
+    let looked = kept.look(gate)?;
+    let coverage = [0, 1, 2].map(|set| Coverage::of(&looked[set], &point));
+    let masks = looked.iter().flatten().map(|l| l.mask.clone()).collect();
+    Ok(Judged { coverage, iou: overlap(&looked[0], 0.5), masks, point })
 }
 
 /// What a network gives on the kept pictures.

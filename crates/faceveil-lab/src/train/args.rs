@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use faceveil_quant::Calibration;
 
+use super::device::Device;
 use super::schedule::Schedule;
 
 /// Arguments of `train`.
@@ -42,7 +44,7 @@ pub struct TrainArgs {
     /// Epochs without a lower validation loss after which the run stops; 0: never
     #[arg(long, default_value_t = 0)]
     pub stop: u64,
-    /// A checkpoint of a larger network to learn from as well
+    /// A larger network to learn from as well, a checkpoint or an exported file; its frame may be several times as large
     #[arg(long)]
     pub teacher: Option<PathBuf>,
     /// The teacher's share in the loss
@@ -78,9 +80,28 @@ pub struct TrainArgs {
     /// Only write the first step's pictures, with their masks, to this PPM file
     #[arg(long)]
     pub show: Option<PathBuf>,
-    /// Weights to begin with: a checkpoint of the same network
+    /// Weights to begin with: a checkpoint of the same network, or a file that `export` wrote (.fvnw), whose batch norms are
+    /// folded and stay so
     #[arg(long)]
     pub from: Option<PathBuf>,
+    /// Give weights without batch norms new ones, measured on the first pictures
+    #[arg(long, requires = "from", conflicts_with = "qat")]
+    pub renew_norms: bool,
+    /// Round weights and values to 8 bits in training, batch norms folded; writes ranges.json for `quantize --ranges`
+    #[arg(long, conflicts_with = "slow")]
+    pub qat: bool,
+    /// How the ranges of 8 bits are chosen before --qat
+    #[arg(long, default_value = "mse")]
+    pub calibration: Calibration,
+    /// Side of the frame, pixels [default: the network's own]
+    #[arg(long)]
+    pub size: Option<usize>,
+    /// Weight of the teacher's coarsest stage as a hint, beside the loss; 0: none
+    #[arg(long, default_value_t = 0.0)]
+    pub hint: f32,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: Device,
 }
 
 /// Arguments of `curves`.
@@ -108,4 +129,16 @@ pub struct BenchArgs {
     /// Through burn
     #[arg(long)]
     pub slow: bool,
+    /// Without batch norms
+    #[arg(long)]
+    pub folded: bool,
+    /// With weights and values rounded to 8 bits, without batch norms
+    #[arg(long, conflicts_with = "slow")]
+    pub qat: bool,
+    /// Side of the frame, pixels [default: the network's own]
+    #[arg(long)]
+    pub size: Option<usize>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: Device,
 }

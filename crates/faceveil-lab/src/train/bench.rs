@@ -6,30 +6,33 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::args::BenchArgs;
-use super::engine::Engine;
+use super::engine::{Engine, Way};
 use super::feed::Batch;
 use super::loss::Terms;
 use super::optimizer::AdamSettings;
 use super::state::State;
 use super::{network, task};
 use crate::dataset::random::Random;
+use crate::net::fast::rounding::Rounding;
 
 /// Runs `faceveil-lab bench`: forward, backward and AdamW on one random batch, without making batches.
 ///
 /// # Errors
 /// If there is no such network.
 pub fn run(args: &BenchArgs) -> Result<ExitCode> {
-    let graph = network(&args.net)?;
-    let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.0 };
-    let mut engine = Engine::new(&graph, task(&graph), terms, args.batch, args.slow);
+    let graph = network(&args.net, args.size, args.folded || args.qat)?;
+    let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.0, hint: 0.0 };
+    let rounding = args.qat.then(|| Rounding::new(&graph, &vec![(-6.0, 6.0); graph.nodes().len()]));
+    let way = Way { slow: args.slow, device: args.device, rounding };
+    let mut engine = Engine::new(&graph, task(&graph), terms, args.batch, &way)?;
     let mut state = State::new(&graph, 1);
     let mut random = Random::new(1);
     let mut draw = |n: usize| (0..n * args.batch).map(|_| random.unit() as f32).collect::<Vec<_>>();
     let (pixels, target) = (draw(graph.input_shape().len()), draw(graph.output_shape().len()));
-    let batch = Batch { weight: vec![1.0; target.len()], pixels, target, len: args.batch };
+    let batch = Batch { weight: vec![1.0; target.len()], pixels, target, large: Vec::new(), len: args.batch };
     let mut step = || -> Result<()> {
         let step = engine.step(&state, &batch, None)?;
-        state.advance(&AdamSettings::default(), 1e-3, &step.gradient, &step.statistics);
+        state.advance(&AdamSettings::default(), 1e-3, &step);
         Ok(())
     };
     step()?;

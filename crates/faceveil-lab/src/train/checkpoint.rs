@@ -43,6 +43,11 @@ struct Head {
 }
 
 impl Checkpoint {
+    /// Whether there is a list called `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.lists.iter().any(|(n, _)| n == name)
+    }
+
     /// The list called `name`, of `len` numbers.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub struct Batch {
     pub target: Vec<f32>,
     /// As `target`.
     pub weight: Vec<f32>,
+    /// The same frames as a teacher with a larger one sees them, `[N, 3, large, large]`; empty without such a teacher.
+    pub large: Vec<f32>,
     /// `N`.
     pub len: usize,
 }
@@ -32,13 +34,18 @@ impl Batch {
     }
 }
 
-/// The batch of one step.
-pub fn batch(sources: &[Source], seed: u64, step: u64, len: usize, side: usize, task: Task) -> Batch {
+/// The batch of one step, with frames of `side` pixels.
+pub fn batch(sources: &[Source], order: &Order, step: u64, side: usize) -> Batch {
     let mut batch = Batch::default();
-    for i in 0..len {
-        let mut random = Random::stream(seed, step * len as u64 + i as u64);
+    for i in 0..order.len {
+        let mut random = Random::stream(order.seed, step * order.len as u64 + i as u64);
         let pick = |random: &mut Random| pick(sources, random);
-        batch.push(&augment::sample(side, task, &mut random, pick));
+        let mut canvas = augment::drawn(order.factor * side, order.task, &mut random, pick);
+        if order.factor > 1 {
+            batch.large.extend(canvas.pixels());
+            canvas = canvas.shrunk(order.factor);
+        }
+        batch.push(&canvas.finish());
     }
     batch
 }
@@ -103,6 +110,8 @@ pub struct Order {
     pub len: usize,
     /// What the network is to give.
     pub task: Task,
+    /// How many times as large a teacher's frame is; 1 if it is the same, or there is none.
+    pub factor: usize,
 }
 
 /// Starts a thread that makes the batches; `side` gives the frame's side for a step.
@@ -114,7 +123,7 @@ pub fn start(
     let (send, receive) = sync_channel(2);
     std::thread::spawn(move || {
         for step in order.from..order.to {
-            let batch = batch(&sources, order.seed, step, order.len, side(step), order.task);
+            let batch = batch(&sources, &order, step, side(step));
             if send.send(batch).is_err() {
                 return;
             }

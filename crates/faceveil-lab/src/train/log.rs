@@ -12,7 +12,7 @@ use super::valid::Score;
 
 /// The columns: the thesis's, then our own. Empty where a network has no such thing.
 const COLUMNS: &str = "epoch,learning_rate,loss,loss_distill,loss_gt,mse,mae,psnr_metric,ssim_metric,val_loss,val_mse,val_mae,\
-val_psnr_metric,val_ssim_metric,val_iou,val_missed_large,val_missed_all,val_false_pictures,val_false_area,gradient";
+val_psnr_metric,val_ssim_metric,val_iou,val_missed_large,val_missed_all,val_false_pictures,val_false_area,gradient,loss_hint";
 
 /// What an epoch of training gave.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +46,7 @@ pub fn add(folder: &Path, epoch: &Epoch, score: &Score) -> Result<()> {
     let p = &epoch.parts;
     let optional = |v: Option<f64>| v.map_or(String::new(), |v| format!("{v:.5}"));
     let line = format!(
-        "{},{:.7},{:.6},{:.6},{:.6},{:.6},{:.5},{:.3},,{:.6},{:.6},{:.5},{:.3},{},{},{},{},{},{},{:.3}",
+        "{},{:.7},{:.6},{:.6},{:.6},{:.6},{:.5},{:.3},,{:.6},{:.6},{:.5},{:.3},{},{},{},{},{},{},{:.3},{:.6}",
         epoch.number,
         epoch.rate,
         p.all,
@@ -65,7 +65,8 @@ pub fn add(folder: &Path, epoch: &Epoch, score: &Score) -> Result<()> {
         optional(score.mask.map(|m| m.missed_all)),
         optional(score.mask.map(|m| m.false_pictures)),
         optional(score.mask.map(|m| m.false_area)),
-        epoch.longest
+        epoch.longest,
+        p.hint
     );
     eprintln!("{line}");
     writeln!(file, "{line}").with_context(place)

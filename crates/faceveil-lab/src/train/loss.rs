@@ -16,6 +16,8 @@ pub struct Terms {
     pub edge: f32,
     /// Share of the teacher in all, as the thesis's 0.3; the truth has the rest.
     pub distil: f32,
+    /// Weight of the teacher's hint beside all that.
+    pub hint: f32,
 }
 
 /// A loss and where it comes from.
@@ -27,10 +29,28 @@ pub struct Parts {
     pub truth: f64,
     /// Against the teacher; 0 without one.
     pub distil: f64,
+    /// Against the teacher's stage, as a share of its mean square; 0 without hints.
+    pub hint: f64,
     /// Mean squared error of what comes out (after a sigmoid), unweighted.
     pub mse: f64,
     /// Mean absolute error.
     pub mae: f64,
+}
+
+impl Parts {
+    /// Adds `share` of `other`.
+    pub fn add(&mut self, other: &Self, share: f64) {
+        for (to, from) in [
+            (&mut self.all, other.all),
+            (&mut self.truth, other.truth),
+            (&mut self.distil, other.distil),
+            (&mut self.hint, other.hint),
+            (&mut self.mse, other.mse),
+            (&mut self.mae, other.mae),
+        ] {
+            *to += share * from;
+        }
+    }
 }
 
 /// Weighted cross-entropy of a mask plus its Dice loss, a mean a picture. All `[N, 1, H, W]`; `truth` and `weight` are
@@ -187,7 +207,7 @@ mod tests {
     use super::*;
     use crate::dataset::random::Random;
 
-    const TERMS: Terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.3 };
+    const TERMS: Terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.3, hint: 0.0 };
 
     fn draw(random: &mut Random, n: usize, scale: f64) -> Vec<f32> {
         (0..n).map(|_| (random.normal() * scale) as f32).collect()

@@ -1,13 +1,13 @@
 //! A run between two steps: everything that the next step depends on.
 
-use std::path::Path;
-
 use anyhow::Result;
 use faceveil_net::Graph;
 
 use super::checkpoint::Checkpoint;
+use super::engine::Step;
 use super::optimizer::{Adam, AdamSettings, follow};
 use super::schedule::Watch;
+use crate::net::fast::regressor;
 use crate::net::layout::Layout;
 
 /// Share of a batch's statistics that a batch norm's average takes on.
@@ -30,10 +30,37 @@ pub struct State {
     pub average_running: Vec<f32>,
     /// The optimiser's means.
     pub adam: Adam,
+    /// Nodes of the graph.
+    nodes: usize,
     /// Steps done.
     pub step: u64,
     /// The validation losses so far.
     pub watch: Watch,
+    /// The range of each node's value, if values are rounded.
+    pub ranges: Vec<(f32, f32)>,
+    /// What turns the student's stage into the teacher's, if there are hints.
+    pub regressor: Option<Regressor>,
+}
+
+/// A hint's 1 × 1 convolution, and its optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Regressor {
+    /// Where its parameters lie.
+    pub layout: Layout,
+    /// The parameters.
+    pub values: Vec<f32>,
+    /// The optimiser's means.
+    pub adam: Adam,
+}
+
+impl Regressor {
+    /// Random, from so many channels of the student to so many of the teacher.
+    pub fn new(teacher: usize, student: usize, seed: u64) -> Self {
+        let layout = regressor::layout(teacher, student);
+        // The student's own first weights come from the seed as it is.
+        let (values, _) = layout.init(seed ^ 0x48_49_4E_54);
+        Self { adam: Adam::new(layout.len), values, layout }
+    }
 }
 
 impl State {
@@ -47,23 +74,24 @@ impl State {
             adam: Adam::new(layout.len),
             values,
             running,
+            nodes: graph.nodes().len(),
             step: 0,
             watch: Watch::new(),
+            ranges: Vec::new(),
+            regressor: None,
             layout,
         }
     }
 
-    /// Takes the averaged weights of another run as the first ones.
+    /// Takes these weights and averages as the first ones.
     ///
-    /// # Errors
-    /// If it is of another network.
-    pub fn begin_with(&mut self, path: &Path) -> Result<()> {
-        let old = Checkpoint::load(path)?;
-        self.values = old.list("average", self.layout.len)?;
-        self.running = old.list("average_running", self.layout.running_len)?;
-        self.average.clone_from(&self.values);
-        self.average_running.clone_from(&self.running);
-        Ok(())
+    /// # Panics
+    /// If they are of another network.
+    pub fn begin_with(&mut self, (values, running): (Vec<f32>, Vec<f32>)) {
+        assert_eq!((values.len(), running.len()), (self.layout.len, self.layout.running_len));
+        self.average.clone_from(&values);
+        self.average_running.clone_from(&running);
+        (self.values, self.running) = (values, running);
     }
 
     /// Goes back to where the checkpoint was taken.
@@ -81,6 +109,17 @@ impl State {
         self.adam.steps = from.step;
         self.step = from.step;
         self.watch = from.watch;
+        if from.has("ranges") {
+            let flat = from.list("ranges", 2 * self.nodes)?;
+            self.ranges = flat.as_chunks::<2>().0.iter().map(|r| (r[0], r[1])).collect();
+        }
+        if let Some(regressor) = &mut self.regressor {
+            let n = regressor.layout.len;
+            regressor.values = from.list("regressor", n)?;
+            regressor.adam.mean = from.list("regressor_mean", n)?;
+            regressor.adam.square = from.list("regressor_square", n)?;
+            regressor.adam.steps = from.step;
+        }
         Ok(())
     }
 
@@ -94,25 +133,28 @@ impl State {
             &self.adam.mean,
             &self.adam.square,
         ];
-        Checkpoint {
-            about: about.clone(),
-            step: self.step,
-            watch: self.watch,
-            lists: LISTS.iter().zip(lists).map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
+        let mut lists: Vec<_> = LISTS.iter().zip(lists).map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+        if !self.ranges.is_empty() {
+            lists.push(("ranges".to_owned(), self.ranges.iter().flat_map(|r| [r.0, r.1]).collect()));
         }
+        if let Some(Regressor { values, adam, .. }) = &self.regressor {
+            let named = [("", values), ("_mean", &adam.mean), ("_square", &adam.square)];
+            lists.extend(named.map(|(end, v)| (format!("regressor{end}"), v.clone())));
+        }
+        Checkpoint { about: about.clone(), step: self.step, watch: self.watch, lists }
     }
 
-    /// One step against `gradient` at `rate`, with the batch norms' statistics of the batch; gives the gradient's length.
-    pub fn advance(
-        &mut self,
-        settings: &AdamSettings,
-        rate: f64,
-        gradient: &[f32],
-        statistics: &[f32],
-    ) -> f32 {
-        let length = self.adam.step(settings, &self.layout, rate as f32, &mut self.values, gradient);
+    /// One step against a batch's gradient at `rate`, with the batch norms' statistics; gives the gradient's length.
+    pub fn advance(&mut self, settings: &AdamSettings, rate: f64, step: &Step) -> f32 {
+        let rate = rate as f32;
+        let length = self.adam.step(settings, &self.layout, rate, &mut self.values, &step.gradient);
+        if let Some(Regressor { layout, values, adam }) = self.regressor.as_mut()
+            && !step.regressor.is_empty()
+        {
+            adam.step(settings, layout, rate, values, &step.regressor);
+        }
         self.step += 1;
-        for (r, s) in self.running.iter_mut().zip(statistics) {
+        for (r, s) in self.running.iter_mut().zip(&step.statistics) {
             *r += MOMENTUM * (s - *r);
         }
         follow(&mut self.average, &self.values, settings.average, self.step);

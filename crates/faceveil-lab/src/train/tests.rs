@@ -1,8 +1,16 @@
+use std::path::Path;
+
 use clap::Parser;
 use faceveil_data::truth::TruthFace;
 use faceveil_eval::Picture;
 
+use super::checkpoint::Checkpoint;
+use super::engine::{Engine, Way};
+use super::loss::Terms;
+use super::optimizer::AdamSettings;
 use super::photo::Photo;
+use super::sources::Source;
+use super::state::State;
 use super::*;
 
 #[derive(Parser)]
@@ -37,8 +45,7 @@ fn sources() -> Arc<Vec<Source>> {
 }
 
 fn train(args: &TrainArgs) -> Result<State> {
-    let graph = network(&args.net)?;
-    let mut run = Run::new(args, &graph, task(&graph), sources())?;
+    let mut run = Run::new(args, sources())?;
     run.go(args)?;
     Ok(run.state)
 }
@@ -55,8 +62,7 @@ fn a_run_that_goes_on_is_the_run_that_was_not_killed() {
         let straight = train(&args(&whole, &["--net", net, "--steps", "6"])).expect("it trains");
         // Killed in the second epoch: what is left is the checkpoint after the first.
         let typed = args(&parts, &["--net", net, "--steps", "6"]);
-        let graph = network(net).expect("listed");
-        let mut killed = Run::new(&typed, &graph, task(&graph), sources()).expect("a run");
+        let mut killed = Run::new(&typed, sources()).expect("a run");
         killed.go_until(&typed, 5).expect("it trains");
         assert_eq!(Checkpoint::load(&parts.join("last.ckpt")).expect("it is there").step, 3);
         drop(killed);
@@ -69,12 +75,96 @@ fn a_run_that_goes_on_is_the_run_that_was_not_killed() {
     }
 }
 
+/// The same with all that a run may have beside weights: hints' regressor, ranges.
+#[test]
+fn runs_with_hints_and_with_rounding_go_on_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let teacher = folder.path().join("teacher");
+    fs::create_dir(&teacher).expect("a folder");
+    train(&args(&teacher, &["--net", "gate-teacher", "--size", "192", "--steps", "1"])).expect("it trains");
+    let teacher = teacher.join("last.ckpt").display().to_string();
+    let hints = ["--net", "gate-96", "--steps", "6", "--teacher", &teacher, "--hint", "0.5"];
+    let rounds = ["--net", "gate-96", "--steps", "6", "--teacher", &teacher, "--hint", "0.5", "--qat"];
+    for (n, more) in [hints.as_slice(), &rounds].into_iter().enumerate() {
+        let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(format!("{name}{n}")));
+        for f in [&whole, &parts] {
+            fs::create_dir(f).expect("a folder");
+        }
+        let straight = train(&args(&whole, more)).expect("it trains");
+        let typed = args(&parts, more);
+        Run::new(&typed, sources()).expect("a run").go_until(&typed, 5).expect("it trains");
+        let resumed = train(&typed).expect("it goes on");
+        assert_eq!(resumed, straight, "{more:?}");
+        assert_eq!(straight.ranges.is_empty(), n == 0);
+        let hint = column(&whole, "loss_hint");
+        assert!(hint.iter().all(|h| *h > 0.0), "{hint:?}");
+        assert_eq!(whole.join("ranges.json").exists(), n == 1);
+    }
+}
+
+/// Numbers of a column of a run's table.
+fn column(folder: &Path, name: &str) -> Vec<f64> {
+    let table = fs::read_to_string(folder.join("log.csv")).expect("a table");
+    let mut lines = table.lines();
+    let at = lines.next().and_then(|h| h.split(',').position(|n| n == name)).expect("a column");
+    lines.map(|l| l.split(',').nth(at).and_then(|v| v.parse().ok()).expect("a number")).collect()
+}
+
+/// What `export` writes goes on without its norms, with new ones, and with rounding, from where it was.
+#[test]
+fn an_exported_file_is_gone_on_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = |name: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir(&path).expect("a folder");
+        path
+    };
+    let first = made("first");
+    train(&args(&first, &["--net", "gate-96", "--steps", "90", "--average", "0.9"])).expect("it trains");
+    let file = folder.path().join("gate.fvnw");
+    let weights = crate::judge::export::gate(&first.join("last.ckpt")).expect("it is a gate network");
+    fs::write(&file, weights.to_bytes().expect("it is right")).expect("written");
+    let last = *column(&first, "val_loss").last().expect("an epoch");
+    let file = file.display().to_string();
+    for more in [&[][..], &["--renew-norms"], &["--qat"]] {
+        let out = made(more.first().unwrap_or(&"folded"));
+        let fixed = ["--net", "gate-96", "--steps", "1", "--rate", "1e-6", "--from", &file];
+        train(&args(&out, &[&fixed, more].concat())).expect("it goes on");
+        let next = column(&out, "val_loss")[0];
+        assert!((next - last).abs() < 0.15 * last, "{more:?}: {last}, then {next}");
+        let again = crate::judge::export::gate(&out.join("last.ckpt")).expect("it is a gate network");
+        assert_eq!(again.config, weights.config);
+    }
+    let other = args(&made("other"), &["--net", "gate", "--from", &file]);
+    assert!(train(&other).expect_err("another network").to_string().contains("none for gate"));
+}
+
+#[test]
+fn a_larger_frame_is_the_same_frame() {
+    let order = Order { seed: 3, from: 0, to: 1, len: 3, task: Task::Mask { cell: 4 }, factor: 2 };
+    let both = feed::batch(&sources(), &order, 0, 64);
+    assert_eq!((both.pixels.len(), both.large.len()), (3 * 3 * 64 * 64, 3 * 3 * 128 * 128));
+    let large = feed::batch(&sources(), &Order { factor: 1, ..order }, 0, 128);
+    assert_eq!(both.large, large.pixels);
+    // Each square's truth is the mean of the four that it is made of.
+    let mean = |values: &[f32], i: usize| {
+        let (n, y, x) = (i / 256, i / 16 % 16, i % 16);
+        let at = |dy: usize, dx: usize| values[n * 1024 + (2 * y + dy) * 32 + 2 * x + dx];
+        (at(0, 0) + at(0, 1) + at(1, 0) + at(1, 1)) / 4.0
+    };
+    for (i, target) in both.target.iter().enumerate() {
+        assert!((target - mean(&large.target, i)).abs() < 0.3, "{i}");
+    }
+    let sum = |v: &[f32]| v.iter().sum::<f32>();
+    assert!((4.0 * sum(&both.target) / sum(&large.target) - 1.0).abs() < 0.05);
+}
+
 #[test]
 fn another_runs_checkpoint_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     train(&args(folder.path(), &["--net", "gate-96", "--steps", "3"])).expect("it trains");
     let other = train(&args(folder.path(), &["--net", "gate-96", "--steps", "6", "--seed", "9"]));
-    assert!(other.expect_err("another seed").to_string().contains("another run"));
+    assert!(format!("{:#}", other.expect_err("another seed")).contains("another run"));
 }
 
 #[test]
@@ -98,8 +188,7 @@ fn the_loss_falls_and_the_run_folder_tells_how() {
 fn a_number_that_is_none_ends_the_run_and_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let typed = args(folder.path(), &["--net", "gate-96", "--steps", "6"]);
-    let graph = network("gate-96").expect("listed");
-    let mut run = Run::new(&typed, &graph, task(&graph), sources()).expect("a run");
+    let mut run = Run::new(&typed, sources()).expect("a run");
     run.state.values[0] = f32::NAN;
     assert!(run.go(&typed).expect_err("it cannot train").to_string().contains("broken.ckpt"));
     let broken = Checkpoint::load(&folder.path().join("broken.ckpt")).expect("it is kept");
@@ -133,14 +222,16 @@ fn every_network_takes_a_step() {
     for graph in faceveil_net::all() {
         let small = graph.resized(32, 32).expect("it goes through");
         let task = task(&small);
-        let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.1, distil: 0.0 };
-        let mut engine = Engine::new(&small, task, terms, 2, true);
+        let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.1, distil: 0.0, hint: 0.0 };
+        let way = Way { slow: true, ..Way::default() };
+        let mut engine = Engine::new(&small, task, terms, 2, &way).expect("burn has all");
         let mut state = State::new(&small, 1);
-        let batch = feed::batch(&sources(), 1, 0, 2, 32, task);
+        let order = Order { seed: 1, from: 0, to: 1, len: 2, task, factor: 1 };
+        let batch = feed::batch(&sources(), &order, 0, 32);
         let before = engine.step(&state, &batch, None).expect("a step");
         for _ in 0..3 {
             let step = engine.step(&state, &batch, None).expect("a step");
-            state.advance(&AdamSettings::default(), 1e-3, &step.gradient, &step.statistics);
+            state.advance(&AdamSettings::default(), 1e-3, &step);
         }
         let after = engine.step(&state, &batch, None).expect("a step");
         assert!(

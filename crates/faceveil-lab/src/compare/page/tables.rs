@@ -46,19 +46,48 @@ fn table(comparison: &Comparison, head: &[String], cells: impl Fn(&Row) -> Optio
     let mut text = String::from("<div class=\"wide\"><table><tr><th>contestant</th>");
     head.iter().for_each(|h| text += &format!("<th>{}</th>", escaped(h)));
     text += "</tr>\n";
+    let most = most_pictures(comparison);
     for row in &comparison.contestants {
         let Some(cells) = cells(row) else { continue };
         let _ = write!(
             text,
-            "<tr class=\"{}\"><td title=\"{}\">{}</td>",
+            "<tr class=\"{}\"><td title=\"{}\">{}{}</td>",
             class(row.way),
             escaped(&row.what),
-            escaped(&row.name)
+            escaped(&row.name),
+            if is_partial(row, most) { "*" } else { "" }
         );
         cells.iter().for_each(|cell| text += &format!("<td>{cell}</td>"));
         text += "</tr>\n";
     }
     text + "</table></div>\n"
+}
+
+/// Pictures of whoever has most.
+fn most_pictures(comparison: &Comparison) -> usize {
+    comparison.contestants.iter().map(|row| row.all.pictures).max().unwrap_or(0)
+}
+
+/// Whether a row is of other pictures than the others', or has no output of some.
+fn is_partial(row: &Row, most: usize) -> bool {
+    row.all.pictures != most || row.all.missing > 0
+}
+
+/// Says of the marked rows what they lack; empty if none is marked.
+fn footnote(comparison: &Comparison) -> String {
+    let most = most_pictures(comparison);
+    let partial = comparison.contestants.iter().filter(|row| is_partial(row, most)).map(|row| {
+        let Figures { pictures, missing, .. } = row.all;
+        format!(
+            "{} was judged on {pictures} of {most} pictures, and wrote nothing for {missing} of them",
+            escaped(&row.name)
+        )
+    });
+    let all: Vec<String> = partial.collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    format!("<p class=\"small\">* Not to be compared with the others: {}.</p>\n", all.join("; "))
 }
 
 fn heads(names: &[&str]) -> Vec<String> {
@@ -96,7 +125,8 @@ pub fn headline(comparison: &Comparison) -> String {
             whole(row.cost.flash_bytes),
         ])
     });
-    text + "<p class=\"small\">A face of at least 16 pixels <b>leaks</b> unless at least 80 % of its telling pixels changed and at most \
+    text + &footnote(comparison)
+        + "<p class=\"small\">A face of at least 16 pixels <b>leaks</b> unless at least 80 % of its telling pixels changed and at most \
             10 % of its pattern's energy survives; it is <b>exposed</b> if under 50 % changed or over 30 % survives. Small \
             numbers: Wilson's 95 % interval. Definitions and sources are in docs/comparison.md.</p>\n"
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use faceveil_data::dataset::{self, Labels};
 use faceveil_data::split::Set;
 use faceveil_data::truth::TruthFace;
+use faceveil_infer::weights::sha256_of;
 use faceveil_media::Limits;
 use faceveil_media::files::write_atomically;
 
@@ -38,6 +39,8 @@ const FACE: [f64; 4] = [100.0, 102.0, 70.0, 88.0];
 const HEAD: (f64, f64) = (1.1, 0.14);
 /// Draws the scenes anew.
 const SEED: u64 = 20;
+/// Goes up when the same scene would be drawn otherwise than before.
+const DRAWN: u32 = 1;
 
 /// A face to be pasted.
 struct Donor {
@@ -59,7 +62,9 @@ pub fn cases(shared: &Path, folder: &Path) -> Result<Vec<Case>> {
     for (at, three) in donors.chunks(FACES).enumerate() {
         let mut random = Random::stream(SEED, at as u64);
         let scene = scenes[random.below(scenes.len())];
-        let path = folder.join(format!("{at:04}-{SIDE}.jpg"));
+        let made_of =
+            format!("{DRAWN} {SEED} {SIDE} {scene} {:?}", three.iter().map(|d| d.name).collect::<Vec<_>>());
+        let path = folder.join(format!("{at:04}-{}.jpg", &sha256_of(made_of.as_bytes())[..8]));
         let places = places(three.len(), &mut random);
         if !path.is_file() {
             let read = |set: Set, name: &str| -> Result<Picture> {

@@ -9,7 +9,7 @@ macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident($($field:ident: $type:ty),*) -> $out:ty = $run:ident;)*) => {$(
         $(#[$doc])*
         pub struct $name<'a> {
-            $(pub $field: $type),*
+            $(#[allow(missing_docs)] pub $field: $type),*
         }
 
         impl pulp::WithSimd for $name<'_> {
@@ -22,6 +22,8 @@ macro_rules! kernels {
         }
     )*};
 }
+
+pub(super) use kernels;
 
 kernels! {
     /// `out[o] (+)= Σ_i weights[o][i] · x[i]` for planes of `places` values.

@@ -1,0 +1,135 @@
+//! From pictures to a trained teacher and a trained student, judged on what is held out, with a model card each.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::args::MakeArgs;
+use super::card::{Card, Subject};
+use super::{Journal, words};
+
+/// Share of the student's steps that it learns alone, quickly, on smaller pictures, before the teacher joins in.
+const ALONE: f64 = 0.56;
+
+/// Runs `faceveil-lab make`.
+///
+/// # Errors
+/// What stopped it.
+pub fn run(args: &MakeArgs) -> Result<ExitCode> {
+    let mut journal = Journal::open(&args.out)?;
+    let mut done = Vec::new();
+    for command in commands(args) {
+        done.push(journal.run(&command)?);
+    }
+    let results = args.out.join("judged/results.json");
+    for subject in subjects(&args.out) {
+        let path =
+            Card { subject: &subject, done: &done, results: &results, shared: &args.shared }.write()?;
+        println!("{}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn subjects(out: &Path) -> [Subject; 2] {
+    let one = |name: &'static str, title, runs: &[&str]| Subject {
+        name,
+        title,
+        folder: out.join(name),
+        runs: runs.iter().map(|run| out.join(name).join(run)).collect(),
+    };
+    [
+        one("teacher", "Teacher: the larger gate network", &["alone"]),
+        one("student", "Student: the gate network for microcontrollers", &["alone", "taught"]),
+    ]
+}
+
+/// All that is run, in order.
+fn commands(args: &MakeArgs) -> Vec<Vec<String>> {
+    let text = |path: &Path| path.display().to_string();
+    let at = |name: &str| text(&args.out.join(name));
+    let (shared, labels, seed) = (text(&args.shared), at("labels.jsonl"), args.seed.to_string());
+    let limit = args.limit.to_string();
+    let limited = |mut all: Vec<String>| {
+        if args.limit != usize::MAX {
+            all.extend(words(&["--limit", &limit]));
+        }
+        all
+    };
+    let train = |net: &str, out: &str, steps: u64, more: &[&str]| {
+        let steps = steps.to_string();
+        let mut all =
+            words(&["train", "--net", net, "--shared", &shared, "--labels", &labels, "--out", &at(out)]);
+        all.extend(words(&["--steps", &steps, "--seed", &seed]));
+        all.extend(words(more));
+        limited(all)
+    };
+    let export = |run: &str, out: &str| {
+        words(&["export", &at(&format!("{run}/last.ckpt")), "--shared", &shared, "--out", &at(out)])
+    };
+    let alone = (args.student_steps as f64 * ALONE).round() as u64;
+    let taught = [
+        "--from",
+        &at("student/alone/last.ckpt"),
+        "--teacher",
+        &at("teacher/alone/last.ckpt"),
+        "--rate",
+        "2.5e-3",
+    ];
+    let mut judged =
+        words(&["evaluate", "--shared", &shared, "--every", &args.every.to_string(), "--out", &at("judged")]);
+    for gate in ["teacher=teacher/gate.fvnw", "student=student/gate.fvnw", "student-int8=student/gate.fv8"] {
+        let (name, file) = gate.split_once('=').unwrap_or((gate, gate));
+        judged.extend(words(&["--gate", &format!("{name}={}", at(file))]));
+    }
+    vec![
+        limited(words(&["label", "--shared", &shared, "--out", &labels])),
+        train("gate-teacher", "teacher/alone", args.teacher_steps, &["--small", "0.4"]),
+        export("teacher/alone", "teacher/gate.fvnw"),
+        train("gate", "student/alone", alone, &["--small", "0.4"]),
+        train("gate", "student/taught", args.student_steps - alone, &taught),
+        export("student/taught", "student/gate.fvnw"),
+        words(&[
+            "quantize",
+            &at("student/gate.fvnw"),
+            "--shared",
+            &shared,
+            "--out",
+            &at("student/gate.fv8"),
+            "--tflite",
+            &at("student/gate.tflite"),
+            "--c99",
+            &at("student/gate.c"),
+        ]),
+        judged,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::Cli;
+
+    #[test]
+    fn every_command_is_one_of_the_program() {
+        let args = MakeArgs {
+            shared: "shared".into(),
+            out: "made".into(),
+            teacher_steps: 10,
+            student_steps: 20,
+            seed: 1,
+            limit: 5,
+            every: 3,
+        };
+        let all = commands(&args);
+        for command in &all {
+            let typed = ["faceveil-lab".to_owned()].into_iter().chain(command.iter().cloned());
+            Cli::try_parse_from(typed).unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        }
+        let steps =
+            |i: usize| all[i].windows(2).find(|w| w[0] == "--steps").unwrap()[1].parse::<u64>().unwrap();
+        assert_eq!(steps(3) + steps(4), 20);
+    }
+}

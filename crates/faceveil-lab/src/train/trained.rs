@@ -1,0 +1,100 @@
+//! A network that was trained: of a run's checkpoint, or of a file that the program runs.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use faceveil_infer::gate::GateWeights;
+use faceveil_net::{Graph, family};
+
+use super::checkpoint::Checkpoint;
+use crate::net::fold::folded;
+use crate::net::layout::Layout;
+
+/// A network and its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// The network, at the size that it was trained at; without batch norms where they have been folded.
+    pub graph: Graph,
+    /// Its parameters, in the order of its [`Layout`].
+    pub values: Vec<f32>,
+    /// The batch norms' averages.
+    pub running: Vec<f32>,
+}
+
+impl Trained {
+    /// Reads a checkpoint (its averaged weights) or a gate network's file (`.fvnw`).
+    ///
+    /// # Errors
+    /// If it is neither, or of a network that is not listed.
+    pub fn load(path: &Path) -> Result<Self> {
+        let place = || path.display().to_string();
+        let bytes = fs::read(path).with_context(place)?;
+        if bytes.starts_with(b"FVNW") {
+            return Self::of_file(&bytes).with_context(place);
+        }
+        Self::of_checkpoint(&Checkpoint::parse(&bytes).with_context(place)?).with_context(place)
+    }
+
+    fn of_file(bytes: &[u8]) -> Result<Self> {
+        let GateWeights { config, values, .. } = GateWeights::parse(bytes)?;
+        // The file does not hold the name.
+        let same = |c: &&family::GateConfig| (c.block, &c.levels) == (config.block, &config.levels);
+        let listed = family::gates();
+        let listed = listed.iter().find(same).context("no network of that architecture is listed")?;
+        let graph = family::GateConfig { side: config.side, ..listed.clone() }.graph()?.without_norms();
+        Ok(Self { graph, values, running: Vec::new() })
+    }
+
+    fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
+        let about = &checkpoint.about;
+        let size = about["size"].as_u64().map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        let folded = about["folded"].as_bool().unwrap_or(false);
+        let graph = super::network(about["net"].as_str().unwrap_or(""), size, folded)?;
+        let layout = Layout::of(&graph);
+        let values = checkpoint.list("average", layout.len)?;
+        let running = checkpoint.list("average_running", layout.running_len)?;
+        Ok(Self { graph, values, running })
+    }
+
+    /// Whether there are no batch norms left.
+    pub fn is_folded(&self) -> bool {
+        self.graph.nodes().iter().all(|node| !node.has_norm())
+    }
+
+    /// Weights and one bias a channel, batch norms folded.
+    pub fn folded(&self) -> Vec<f32> {
+        folded(&Layout::of(&self.graph), &self.values, &self.running)
+    }
+
+    /// The first weights and averages of a run of `graph`: as they are, folded, or with norms that are measured on `pixels`,
+    /// `len` pictures, if that is what `graph` wants.
+    ///
+    /// # Errors
+    /// If it is another network.
+    pub fn begin(
+        &self,
+        graph: &Graph,
+        pixels: impl FnOnce() -> (Vec<f32>, usize),
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (wanted, own) = (Layout::of(graph), Layout::of(&self.graph));
+        let same = |a: &Layout, b: &Layout| a.params == b.params;
+        if same(&wanted, &own) {
+            return Ok((self.values.clone(), self.running.clone()));
+        }
+        let flat = self.folded();
+        let plain = |g: &Graph| Layout::of(&g.without_norms());
+        ensure!(
+            same(&plain(graph), &plain(&self.graph)),
+            "weights of {} are none for {}",
+            self.graph.name(),
+            graph.name()
+        );
+        if wanted.running.is_empty() {
+            return Ok((flat, Vec::new()));
+        }
+        let (pixels, len) = pixels();
+        crate::net::fold::renewed(graph, &flat, &pixels, len)
+            .context("norms are renewed on the fast path only")
+    }
+}
