@@ -53,6 +53,9 @@ enum Chore {
     },
     /// Test the firmware for Cortex-M4, M7 and M55 in an emulator, against this machine.
     Firmware {
+        /// Write what was counted: docs/tiny.json, docs/tiny.svg, and the tables of docs/tiny.md.
+        #[arg(long)]
+        write: bool,
         /// Only name the Debian packages that this needs and that are not there.
         #[arg(long)]
         missing: bool,
@@ -101,11 +104,11 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Chore::Cross { missing: false } => cross::run(root),
-        Chore::Firmware { missing: true } => {
+        Chore::Firmware { missing: true, .. } => {
             println!("{}", firmware::missing().join(" "));
             Ok(())
         }
-        Chore::Firmware { missing: false } => firmware::run(root),
+        Chore::Firmware { missing: false, write } => firmware::run(root, &shared, write),
         Chore::Tune { turn, dump, float } => {
             let precision = if float { Precision::Float } else { Precision::Int8 };
             tune::run(&shared, turn, precision, dump.as_deref())
