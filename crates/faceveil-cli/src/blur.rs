@@ -27,8 +27,8 @@ use crate::report::Reporter;
 use crate::sidecar;
 use crate::source::{self, Admission, corners};
 use crate::task::{Original, Task};
-use crate::video::record::is_video_sidecar;
 use crate::video::Videos;
+use crate::video::record::is_video_sidecar;
 use crate::walk::Kind;
 use crate::zones;
 

@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn each_page_has_its_own_regions_and_ids_are_of_the_file() {
         let face = Face { rect: rect(10.0, 20.0), score: 0.5, landmarks: None, also: vec![] };
-        let region = || vec![Region::around(vec![Shape::Box(rect(10.0, 20.0))], 0.0)];
+        let region = || vec![(Region::around(vec![Shape::Box(rect(10.0, 20.0))], 0.0), false)];
         let zone = Zones { hide: vec![rect(80.0, 90.0)], keep: vec![] };
         let mut marks = Marks::default();
         for page in 1..=2 {

@@ -123,7 +123,13 @@ fn place(id: &str, value: f32) -> Result<(), SidecarError> {
     ranged(&format!("a coordinate of {id}"), value, -FARTHEST, FARTHEST, "-1000000 to 1000000")
 }
 
-pub(super) fn ranged(what: &str, value: f32, low: f32, high: f32, range: &'static str) -> Result<(), SidecarError> {
+pub(super) fn ranged(
+    what: &str,
+    value: f32,
+    low: f32,
+    high: f32,
+    range: &'static str,
+) -> Result<(), SidecarError> {
     let inside = (low..=high).contains(&value);
     inside.then_some(()).ok_or_else(|| SidecarError::number(what, f64::from(value), range))
 }
