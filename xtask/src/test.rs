@@ -60,7 +60,7 @@ pub fn run(root: &Path, shared: &Path) -> Result<()> {
         cross::run(root)?;
     }
     if tools.is_empty() {
-        firmware::run(root)?;
+        firmware::run(root, shared, false)?;
     }
     if pictures {
         smoke::run(&program(root, "xtask")?, shared)?;

@@ -5,7 +5,9 @@ use core::ops::Range;
 
 use crate::format::Kind;
 use crate::kernels::{self, Frame, KernelError, Layer};
-use crate::model::{Model, ModelError, Tensor};
+#[cfg(feature = "all-steps")]
+use crate::model::Tensor;
+use crate::model::{Model, ModelError};
 use crate::step::{Constants, Placing, Step};
 
 /// What a network looks at.
@@ -190,6 +192,7 @@ impl Step<'_> {
                 let swapped = kernels::Sum { a: sum.b, b: sum.a, ..*sum };
                 Ok(kernels::add_in_place(&swapped, b, a)?)
             }
+            #[cfg(feature = "all-steps")]
             (Kind::MaxPool, _) => Ok(kernels::max_pool2x2_in_place(self.a.shape(), a)?),
             (Kind::Lookup, Constants::Table(table)) => {
                 kernels::lookup_in_place(table, a);
@@ -203,23 +206,38 @@ impl Step<'_> {
     }
 
     fn apart(&self, a: &[i8], b: &[i8], scratch: &mut [i8], out: &mut [i8]) -> Result<(), RunError> {
-        let Tensor { height, width, channels, zero, .. } = self.a;
-        let shape = self.a.shape();
         match (self.kind, &self.constants) {
             (Kind::Pointwise, Constants::Layer(layer)) => {
                 kernels::pointwise(&self.point(), a, layer, scratch, out)?;
             }
+            (Kind::Depthwise, Constants::Layer(layer)) => {
+                kernels::depthwise(&self.depth(), a, self.a.zero, layer, scratch, out)?;
+            }
+            (Kind::Add, Constants::Sum(sum)) => kernels::add(sum, a, b, out)?,
+            (Kind::AddUpsampled, Constants::Sum(sum)) => {
+                kernels::add_upsampled(sum, self.a.shape(), a, b, out)?;
+            }
+            (Kind::Lookup, Constants::Table(table)) => kernels::lookup(table, a, out)?,
+            #[cfg(feature = "all-steps")]
+            _ => self.other(a, b, scratch, out)?,
+            #[cfg(not(feature = "all-steps"))]
+            _ => return Err(RunError::Kind),
+        }
+        Ok(())
+    }
+
+    /// The steps that gate networks do not have.
+    #[cfg(feature = "all-steps")]
+    fn other(&self, a: &[i8], b: &[i8], scratch: &mut [i8], out: &mut [i8]) -> Result<(), RunError> {
+        let Tensor { height, width, channels, zero, .. } = self.a;
+        let shape = self.a.shape();
+        match (self.kind, &self.constants) {
             (Kind::Conv, Constants::Layer(layer)) => {
                 kernels::conv(&self.conv(), a, zero, layer, scratch, out)?;
-            }
-            (Kind::Depthwise, Constants::Layer(layer)) => {
-                kernels::depthwise(&self.depth(), a, zero, layer, scratch, out)?;
             }
             (Kind::TransposedConv, Constants::Layer(layer)) => {
                 kernels::transposed_conv2x2((height, width), &self.point(), a, zero, layer, out)?;
             }
-            (Kind::Add, Constants::Sum(sum)) => kernels::add(sum, a, b, out)?,
-            (Kind::AddUpsampled, Constants::Sum(sum)) => kernels::add_upsampled(sum, shape, a, b, out)?,
             (Kind::MaxPool, _) => kernels::max_pool2x2(shape, a, out)?,
             (Kind::Upsample, _) => kernels::upsample2x2(shape, a, out)?,
             (Kind::Concat, _) => {
@@ -234,7 +252,6 @@ impl Step<'_> {
                 second.copy_from_slice(b);
             }
             (Kind::Shuffle, _) => kernels::shuffle(shape, self.block, a, out)?,
-            (Kind::Lookup, Constants::Table(table)) => kernels::lookup(table, a, out)?,
             (Kind::PadChannels, _) => {
                 for (from, to) in a.chunks_exact(channels).zip(out.chunks_exact_mut(self.out.channels)) {
                     let (values, rest) = to.split_at_mut_checked(channels).ok_or(RunError::Kind)?;

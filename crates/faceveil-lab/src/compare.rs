@@ -102,14 +102,19 @@ fn cases(args: &CompareArgs, plan: &Plan) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
+/// What was counted in an emulator; the file says more.
+#[derive(serde::Deserialize)]
+struct Counted {
+    instructions: std::collections::BTreeMap<String, u64>,
+}
+
 /// Fills in what was measured in an emulator.
 fn instructions(args: &CompareArgs, rows: &mut [result::Row]) -> Result<()> {
     let Some(path) = &args.instructions else { return Ok(()) };
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let counts: std::collections::BTreeMap<String, u64> =
-        serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    let counted: Counted = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
     for row in rows {
-        row.cost.instructions = counts.get(&row.name).copied();
+        row.cost.instructions = counted.instructions.get(&row.name).copied();
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let own = median(&mut own);
     println!(
-        "ours     {own:.3} ms, {:.2} MMAC, arena {} bytes",
+        "ours     {own:.3} ms with {}, {:.2} MMAC, arena {} bytes",
+        faceveil_int8::kernels::instructions(),
         model.macs() as f64 / 1e6,
         model.arena_len()
     );

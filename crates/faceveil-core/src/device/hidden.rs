@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::{grid, spread};
+
 /// A network's mask: one value a square of `block` × `block` pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct GridMask<'a> {
@@ -46,7 +48,7 @@ impl Rule {
 const MOST_GROWTH: u32 = 64;
 
 /// The longest row, in words of 32 pixels.
-const MOST_WORDS: usize = 64;
+pub(super) const MOST_WORDS: usize = 64;
 
 /// A mask or memory that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,10 +127,16 @@ impl<'a> Hidden<'a> {
         let Some(sure) = rest.get_mut(..words * rows) else {
             return Err(HiddenError::Memory { need, got });
         };
-        threshold(mask, rule, words, likely, sure);
-        connect(words, likely, sure);
-        grow(words, columns, rule.growth_squared, sure, likely);
-        Ok(Self { width: columns, height: rows, words, bits: likely })
+        grid::threshold(mask, rule.threshold, words, likely);
+        grid::threshold(mask, rule.certain.max(rule.threshold), words, sure);
+        spread::connect(words, likely, sure);
+        let bits = if rule.growth_squared == 0 {
+            sure
+        } else {
+            spread::grow(words, columns, rule.growth_squared, sure, likely);
+            likely
+        };
+        Ok(Self { width: columns, height: rows, words, bits })
     }
 
     /// Pixels a row, and rows.
@@ -154,130 +162,5 @@ impl<'a> Hidden<'a> {
     /// How many pixels are hidden.
     pub fn count(&self) -> usize {
         self.bits.iter().map(|word| word.count_ones() as usize).sum()
-    }
-}
-
-/// The two centres that a pixel lies between, and the weight of the second one in units of `1 / (2 · block)`.
-fn between(pixel: usize, block: usize, count: usize) -> (usize, usize, i32) {
-    let place = 2 * pixel + 1;
-    let Some(inside) = place.checked_sub(block) else { return (0, 0, 0) };
-    let cell = (inside / (2 * block)).min(count - 1);
-    (cell, (cell + 1).min(count - 1), (inside % (2 * block)) as i32)
-}
-
-fn threshold(mask: &GridMask<'_>, rule: &Rule, words: usize, likely: &mut [u32], sure: &mut [u32]) {
-    let (block, whole) = (mask.block, 2 * mask.block as i32);
-    // What a sum of weighted values must reach: its weights add up to `whole²`, at most 1024, a step has 64 parts. No
-    // value lies outside of these bounds, so that all fits 32 bits.
-    let least = |bound: i32| bound.clamp(-129 * 64, 128 * 64) * whole * whole;
-    let (least, least_sure) = (least(rule.threshold), least(rule.certain).max(least(rule.threshold)));
-    let both = likely.chunks_exact_mut(words).zip(sure.chunks_exact_mut(words));
-    for (y, (likely, sure)) in both.enumerate() {
-        let (above, below, down) = between(y, block, mask.height);
-        let row = |index: usize| mask.values.get(index * mask.width..).unwrap_or_default();
-        let (above, below) = (row(above), row(below));
-        let column = |index: usize| {
-            let at = |row: &[i8]| i32::from(row.get(index).copied().unwrap_or(i8::MAX));
-            64 * (at(above) * (whole - down) + at(below) * down)
-        };
-        // The centres on both sides change every `block` pixels.
-        let (mut cell, mut start, mut slope) = (usize::MAX, 0, 0);
-        let columns = mask.width * block;
-        for (index, (likely, sure)) in likely.iter_mut().zip(sure).enumerate() {
-            let (mut likely_bits, mut sure_bits) = (0, 0);
-            for x in 32 * index..columns.min(32 * index + 32) {
-                let (left, right, along) = between(x, block, mask.width);
-                if left != cell || along < 2 {
-                    let first = column(left);
-                    (cell, start, slope) = (left, first * whole, column(right) - first);
-                }
-                let sum = start + slope * along;
-                likely_bits |= u32::from(sum >= least) << (x % 32);
-                sure_bits |= u32::from(sum >= least_sure) << (x % 32);
-            }
-            (*likely, *sure) = (likely_bits, sure_bits);
-        }
-    }
-}
-
-/// Spreads `sure` over all of `likely` that is connected to it.
-fn connect(words: usize, likely: &[u32], sure: &mut [u32]) {
-    let rows = likely.len() / words;
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for step in 0..2 * rows {
-            // Down, then up again.
-            let y = if step < rows { step } else { 2 * rows - 1 - step };
-            for index in 0..words {
-                let mut near = 0;
-                for row in y.saturating_sub(1)..(y + 2).min(rows) {
-                    let at = |index: usize| sure.get(row * words + index).copied().unwrap_or(0);
-                    let before = if index > 0 { at(index - 1) } else { 0 };
-                    let behind = if index + 1 < words { at(index + 1) } else { 0 };
-                    let here = at(index);
-                    near |= here | here << 1 | here >> 1 | before >> 31 | behind << 31;
-                }
-                let allowed = likely.get(y * words + index).copied().unwrap_or(0);
-                if let Some(word) = sure.get_mut(y * words + index) {
-                    let new = flood(near & allowed | *word, allowed);
-                    changed |= new != *word;
-                    *word = new;
-                }
-            }
-        }
-    }
-}
-
-/// Spreads the set bits along their runs in `allowed`.
-fn flood(mut set: u32, allowed: u32) -> u32 {
-    loop {
-        let wider = (set | set << 1 | set >> 1) & allowed | set;
-        if wider == set {
-            return set;
-        }
-        set = wider;
-    }
-}
-
-/// Sets in `to` every pixel within the distance of one that is set in `from`.
-fn grow(words: usize, columns: usize, squared: u32, from: &[u32], to: &mut [u32]) {
-    let rows = from.len() / words;
-    let reach = squared.isqrt() as usize;
-    to.fill(0);
-    for (y, row) in from.chunks_exact(words).enumerate() {
-        if row.iter().all(|&word| word == 0) {
-            continue;
-        }
-        for other in y.saturating_sub(reach)..(y + reach + 1).min(rows) {
-            let down = y.abs_diff(other) as u32;
-            let along = (squared - down * down).isqrt();
-            let Some(out) = to.get_mut(other * words..(other + 1) * words) else { continue };
-            widen(row, along, out);
-        }
-    }
-    // Bits behind the last column are no pixels.
-    let last = columns % 32;
-    if last > 0 {
-        to.chunks_exact_mut(words).filter_map(|row| row.last_mut()).for_each(|word| *word &= (1 << last) - 1);
-    }
-}
-
-/// Adds `row` to `out`, spread by `along` pixels to both sides.
-fn widen(row: &[u32], along: u32, out: &mut [u32]) {
-    let at = |index: usize| u64::from(row.get(index).copied().unwrap_or(0));
-    for (index, out) in out.iter_mut().enumerate() {
-        let mut sum = at(index) as u32;
-        for shift in 1..=along {
-            let (words, bits) = (shift as usize / 32, shift % 32);
-            // From the left: bits of lower columns move up.
-            if let Some(first) = index.checked_sub(words) {
-                let below = first.checked_sub(1).map_or(0, at);
-                sum |= ((at(first) << 32 | below) << bits >> 32) as u32;
-            }
-            let above = at(index + words + 1);
-            sum |= ((above << 32 | at(index + words)) >> bits) as u32;
-        }
-        *out |= sum;
     }
 }

@@ -10,7 +10,9 @@
 //! into many frames: they then tell no more than the one that it was drawn from.
 
 mod frame;
+mod grid;
 mod hidden;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod veil;

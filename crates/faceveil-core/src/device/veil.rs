@@ -1,10 +1,13 @@
 //! The veil on a device: 4 × 4 cells over the whole frame.
 
-use super::frame::CameraFrame;
+use super::frame::{CameraFrame, Ink, Sum};
 use super::hidden::Hidden;
 
 /// Cells along each side of the frame. A face is never larger than the frame, so that no more cells lie on it.
 const CELLS: usize = 4;
+
+/// Side of the squares of one colour, pixels.
+const SQUARE: usize = 4;
 
 /// Words of noise that [`Veil::draw`] uses up.
 pub const NOISE_WORDS: usize = CELLS * CELLS + 2;
@@ -12,26 +15,26 @@ pub const NOISE_WORDS: usize = CELLS * CELLS + 2;
 /// A range around a middle, the width of the noise that is added, and the levels that are left, as for the PC's veil, of
 /// 255.
 struct Coarse {
-    low: i64,
-    high: i64,
-    noise: i64,
-    levels: i64,
+    low: i32,
+    high: i32,
+    noise: i32,
+    levels: i32,
 }
 
-/// In 1024ths of a grey level: noise of 1/6 of the range, 7 levels.
-const LUMA: Coarse = Coarse { low: 0, high: 255 << 10, noise: 255 * 1024 / 6, levels: 7 };
+/// In 256ths of a grey level: noise of 1/6 of the range, 7 levels.
+const LUMA: Coarse = Coarse { low: 0, high: 255 << 8, noise: 255 * 256 / 6, levels: 7 };
 
 /// Around 128: 0.24 of the range to both sides, noise of 0.04, 13 levels.
-const CHROMA: Coarse = Coarse { low: -61 << 10, high: 61 << 10, noise: 10 << 10, levels: 13 };
+const CHROMA: Coarse = Coarse { low: -61 << 8, high: 61 << 8, noise: 10 << 8, levels: 13 };
 
 impl Coarse {
-    /// `value` (1024ths) clamped, with noise from 32 random bits, rounded to a level: whole steps of 255.
-    fn apply(&self, value: i64, random: u32) -> i32 {
-        let noise = ((i64::from(random) - (1 << 31)) * self.noise) >> 32;
+    /// `value` (256ths) clamped, with noise from 32 random bits, rounded to a level: whole steps of 255.
+    fn apply(&self, value: i32, random: u32) -> i32 {
+        let noise = ((i64::from(random) - (1 << 31)) * i64::from(self.noise) >> 32) as i32;
         let noisy = value.clamp(self.low, self.high) + noise - self.low;
         let (range, steps) = (self.high - self.low, self.levels - 1);
         let step = ((2 * noisy * steps + range).div_euclid(2 * range)).clamp(0, steps);
-        ((self.low * steps + step * range).div_euclid(steps << 10)) as i32
+        (self.low * steps + step * range).div_euclid(steps << 8)
     }
 }
 
@@ -50,75 +53,84 @@ impl Veil {
     /// the device's source of true randomness; who can repeat it can subtract it.
     pub fn draw(frame: &CameraFrame<'_>, hidden: &Hidden<'_>, noise: &[u32; NOISE_WORDS]) -> Self {
         let (width, height) = frame.size();
-        let mut sums = [[(0i64, 0i64); CELLS]; CELLS];
-        let (mut tint, mut tinted) = ([0i64; 2], 0i64);
+        let mut sums = [[Sum::default(); CELLS]; CELLS];
+        let mut tinted = Sum::default();
         // A quarter of the pixels is enough for means.
         for y in (0..height).step_by(2) {
-            let row = y * CELLS / height;
-            for x in (0..width).step_by(2) {
-                let [luma, blue, red] = frame.color(x, y);
-                if let Some((sum, count)) = sums.get_mut(row).and_then(|row| row.get_mut(x * CELLS / width)) {
-                    *sum += i64::from(luma);
-                    *count += 1;
-                }
-                if hidden.at(x, y) {
-                    tint[0] += i64::from(blue) - 128;
-                    tint[1] += i64::from(red) - 128;
-                    tinted += 1;
+            let Some(row) = sums.get_mut(y * CELLS / height) else { continue };
+            for (column, sum) in row.iter_mut().enumerate() {
+                // From the first even column in the cell on, up to 32 at a time.
+                let start = |column: usize| (column * width).div_ceil(CELLS).next_multiple_of(2);
+                let (mut x, end) = (start(column), start(column + 1).min(width));
+                while x < end {
+                    let next = end.min((x | 31) + 1);
+                    let word = if y < hidden.size().1 { hidden.word(x / 32, y) >> (x % 32) } else { 0 };
+                    frame.add(y, (x, next), word, [sum, &mut tinted]);
+                    x = next;
                 }
             }
         }
-        let mean = |sum: i64, count: i64| (sum << 10).div_euclid(count.max(1));
         let mut random = noise.iter().copied();
         let mut next = || random.next().unwrap_or(0);
-        let tint = tint.map(|sum| CHROMA.apply(mean(sum, tinted), next()));
-        let luma =
-            sums.map(|row| row.map(|(sum, count)| LUMA.apply(mean(sum, count), next()).clamp(0, 255) as u8));
+        let [_, blue, red] = frame.mean(&tinted);
+        let tint = [blue, red].map(|mean| CHROMA.apply(mean, next()));
+        let luma = sums.map(|row| row.map(|sum| LUMA.apply(frame.mean(&sum)[0], next()).clamp(0, 255) as u8));
         Self { luma, tint }
     }
 
     /// Replaces every hidden pixel; no bit of it stays. Pixels of the frame that `hidden` does not reach (it is smaller) are
-    /// hidden too.
+    /// hidden too. Squares of 4 × 4 pixels have one colour.
     pub fn paint(&self, frame: &mut CameraFrame<'_>, hidden: &Hidden<'_>) {
         let (width, height) = frame.size();
-        let (known_width, known_height) = hidden.size();
-        for y in 0..height {
-            let row = self.row(y, height);
-            // Two neighbours have one colour: they share their chroma in some layouts, and it halves the work.
-            let (mut pair, mut color) = (usize::MAX, [0; 3]);
+        let inks = self.inks(frame);
+        let step = step(width);
+        for top in (0..height).step_by(SQUARE) {
+            let row = self.row(top, height);
             for index in 0..width.div_ceil(32) {
                 let first = 32 * index;
-                let known = if y < known_height { known_width.saturating_sub(first).min(32) } else { 0 };
-                let unknown = if known < 32 { u32::MAX << known } else { 0 };
-                let mut word = hidden.word(index, y) | unknown;
-                while word != 0 {
-                    let x = first + word.trailing_zeros() as usize;
-                    word &= word - 1;
-                    if x / 2 != pair {
-                        (pair, color) = (x / 2, frame.encode(self.color(x & !1, width, &row)));
-                    }
-                    if x < width {
-                        frame.put(x, y, color);
-                    }
+                let mut words = [0; SQUARE];
+                for (y, word) in (top..height).zip(&mut words) {
+                    *word = covered(hidden, index, y, width);
                 }
+                if words == [0; SQUARE] {
+                    continue;
+                }
+                let mut pairs = [Ink::default(); 16];
+                // To the middle of the first square.
+                let mut place = (2 * first + SQUARE) as u32 * step;
+                for pair in pairs.chunks_exact_mut(SQUARE / 2) {
+                    pair.fill(inks.get(usize::from(blend(place, &row))).copied().unwrap_or_default());
+                    place += 2 * SQUARE as u32 * step;
+                }
+                (top..).zip(words).for_each(|(y, word)| stroke(frame, (first, y), word, &pairs));
             }
         }
     }
 
-    /// The cells' columns at the height of row `y`, in 256ths. Cells are blended bilinearly between their middles.
-    fn row(&self, y: usize, height: usize) -> [i32; CELLS] {
-        let (above, below, down) = between(y, height);
+    /// The ink of every luma that can come up.
+    fn inks(&self, frame: &CameraFrame<'_>) -> [Ink; 256] {
+        let lumas = || self.luma.iter().flatten().copied();
+        let (least, most) = (lumas().min().unwrap_or(0), lumas().max().unwrap_or(u8::MAX));
+        let mut inks = [Ink::default(); 256];
+        for (luma, ink) in (0..=u8::MAX).zip(&mut inks) {
+            if (least..=most).contains(&luma) {
+                *ink = frame.encode(self.color(luma.into()));
+            }
+        }
+        inks
+    }
+
+    /// The cells' columns at the height of the squares whose first row is `y`, in 256ths. Cells are blended bilinearly between their middles.
+    fn row(&self, y: usize, height: usize) -> [u32; CELLS] {
+        let (above, below, down) = between((2 * y + SQUARE) as u32 * step(height));
         let [above, below] = [above, below].map(|row| self.luma.get(row).copied().unwrap_or([0; CELLS]));
         core::array::from_fn(|column| {
-            let at = |row: &[u8; CELLS]| row.get(column).copied().map_or(0, i32::from);
+            let at = |row: &[u8; CELLS]| row.get(column).copied().map_or(0, u32::from);
             at(&above) * (256 - down) + at(&below) * down
         })
     }
 
-    fn color(&self, x: usize, width: usize, row: &[i32; CELLS]) -> [u8; 3] {
-        let (left, right, along) = between(x, width);
-        let at = |column: usize| row.get(column).copied().unwrap_or(0);
-        let luma = (at(left) * (256 - along) + at(right) * along + (1 << 15)) >> 16;
+    fn color(&self, luma: i32) -> [u8; 3] {
         // Near black and white there is no room for colour: fade it rather than clip one channel.
         let room = (luma * 5 / 2).min((255 - luma) * 4).min(255);
         let [blue, red] = self.tint.map(|tint| (128 + (tint * room) / 255).clamp(0, 255) as u8);
@@ -126,10 +138,48 @@ impl Veil {
     }
 }
 
-/// The two cells whose middles a pixel lies between, and the weight of the second one of 256.
-fn between(pixel: usize, side: usize) -> (usize, usize, i32) {
+/// The hidden pixels among 32 of the frame's; those beyond the mask are hidden, those beyond the frame are none.
+fn covered(hidden: &Hidden<'_>, index: usize, y: usize, width: usize) -> u32 {
+    let (known_width, known_height) = hidden.size();
+    let upto =
+        |end: usize| u32::MAX.checked_shr(32 - end.saturating_sub(32 * index).min(32) as u32).unwrap_or(0);
+    let known = if y < known_height { upto(known_width) } else { 0 };
+    (hidden.word(index, y) & known | !known) & upto(width)
+}
+
+/// Paints those of 32 pixels whose bit is set.
+fn stroke(frame: &mut CameraFrame<'_>, (first, y): (usize, usize), mut word: u32, pairs: &[Ink; 16]) {
+    if word == u32::MAX {
+        return frame.fill(first, y, pairs);
+    }
+    while word != 0 {
+        let along = word.trailing_zeros() as usize;
+        word &= word - 1;
+        if let Some(&ink) = pairs.get(along / 2) {
+            frame.put(first + along, y, ink);
+        }
+    }
+}
+
+/// Half of a pixel in 2⁻²⁴ths of a cell, rounded down.
+fn step(side: usize) -> u32 {
+    ((CELLS as u32) << 23) / side.max(1) as u32
+}
+
+/// The two cells whose middles a place lies between, and the weight of the second one of 256.
+#[inline]
+fn between(place: u32) -> (usize, usize, u32) {
     // In 256ths of a cell from the first middle on.
-    let place = ((2 * pixel + 1) * 128 * CELLS / side).saturating_sub(128);
-    let cell = (place / 256).min(CELLS - 1);
-    (cell, (cell + 1).min(CELLS - 1), (place % 256) as i32)
+    let place = (place >> 16).saturating_sub(128);
+    let cell = (place as usize / 256).min(CELLS - 1);
+    (cell, (cell + 1).min(CELLS - 1), place % 256)
+}
+
+/// The luma at a place of a row of cells.
+#[inline]
+fn blend(place: u32, row: &[u32; CELLS]) -> u8 {
+    let (left, right, along) = between(place);
+    let at = |column: usize| row.get(column).copied().unwrap_or(0);
+    // Both weights add up to 256, and the row is in 256ths.
+    ((at(left) * (256 - along) + at(right) * along + (1 << 15)) >> 16) as u8
 }

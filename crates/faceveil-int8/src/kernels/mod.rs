@@ -32,6 +32,12 @@ pub use sum::{Sum, Term, add, add_in_place, add_upsampled, add_upsampled_in_plac
 
 use error::need;
 
+/// The instructions that the fast kernels use on this processor: `AVX-512 VNNI`, `AVX2`, `DSP`, `MVE`, or `portable` where
+/// there are none.
+pub fn instructions() -> &'static str {
+    arch::name()
+}
+
 /// A convolution 1 × 1 with step 1. Weights `[c_out][c_in]`.
 ///
 /// # Errors

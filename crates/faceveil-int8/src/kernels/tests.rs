@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[cfg(target_arch = "x86_64")]
+mod ways;
+
 /// SplitMix64: the same numbers on every machine.
 pub(super) struct Random(pub(super) u64);
 

@@ -72,7 +72,7 @@ pub struct CompareArgs {
     /// Curves of a training: NAME=LOG.csv
     #[arg(long, value_name = "NAME=FILE")]
     pub curves: Vec<String>,
-    /// Instructions a picture by contestant, as JSON {"NAME": NUMBER}
+    /// Instructions a picture by contestant: docs/tiny.json, or JSON {"instructions": {"NAME": NUMBER}}
     #[arg(long, value_name = "FILE")]
     pub instructions: Option<PathBuf>,
     /// Only show pictures that may be passed on (the truth `sample`)

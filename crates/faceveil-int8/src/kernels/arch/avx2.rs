@@ -19,7 +19,7 @@ const TILE: usize = 4;
 /// The most products in a sum.
 const MOST_DEPTH: usize = 2304;
 
-fn present() -> bool {
+pub(in crate::kernels) fn present() -> bool {
     std::is_x86_feature_detected!("avx2")
 }
 

@@ -246,6 +246,10 @@ impl<'x> Fetch<'x> for Squares<'x> {
     }
 }
 
+pub(in crate::kernels) fn name() -> &'static str {
+    "DSP"
+}
+
 pub(in crate::kernels) fn pointwise(
     shape: &PointShape,
     input: &[i8],

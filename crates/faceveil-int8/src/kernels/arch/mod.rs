@@ -10,6 +10,8 @@ use super::requant::{Layer, Requant};
 
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 mod avx2;
+#[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
+mod avx512;
 #[cfg(all(target_arch = "arm", feature = "dsp", not(feature = "mve")))]
 mod dsp;
 #[cfg(all(target_arch = "arm", feature = "mve"))]
@@ -19,9 +21,9 @@ mod mve;
     all(target_arch = "arm", any(feature = "dsp", feature = "mve"))
 )))]
 mod none;
-
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
-pub(super) use avx2::*;
+mod x86;
+
 #[cfg(all(target_arch = "arm", feature = "dsp", not(feature = "mve")))]
 pub(super) use dsp::*;
 #[cfg(all(target_arch = "arm", feature = "mve"))]
@@ -31,6 +33,8 @@ pub(super) use mve::*;
     all(target_arch = "arm", any(feature = "dsp", feature = "mve"))
 )))]
 pub(super) use none::*;
+#[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
+pub(super) use x86::*;
 
 /// Whether twice any sum of `depth` products fits 32 bits, and every shift lies in `0..=22`, so that roundings with the
 /// zero point fit too.

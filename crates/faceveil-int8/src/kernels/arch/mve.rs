@@ -7,7 +7,7 @@
 use core::arch::global_asm;
 
 use super::{clamp, is_plain};
-use crate::kernels::frame::Frame;
+use crate::kernels::frame::{Frame, PixelFormat};
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::{ConvShape, DepthShape, PointShape, plane_bytes, plane_halves};
 use crate::kernels::sum::{Sum, Term};
@@ -25,6 +25,8 @@ unsafe extern "C" {
     fn fv_mve_depth_step1(job: *const DepthJob);
     fn fv_mve_depth_step2_24(job: *const DepthJob);
     fn fv_mve_depth_step2_72(job: *const DepthJob);
+    /// Reads four rows of four pixels, `row` bytes apart, writes 48 bytes.
+    fn fv_mve_rgb565(pixels: *const u8, row: usize, to: *mut i8);
     /// Reads `len` bytes (at least 1) each, writes `b`.
     fn fv_mve_add(a: *const i8, b: *mut i8, len: usize, job: *const AddJob);
 }
@@ -100,6 +102,10 @@ fn tiles(
     true
 }
 
+pub(in crate::kernels) fn name() -> &'static str {
+    "MVE"
+}
+
 pub(in crate::kernels) fn pointwise(
     shape: &PointShape,
     input: &[i8],
@@ -146,7 +152,25 @@ pub(in crate::kernels) fn first_layer(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, 3 * block * block, scratch, out, |place, values| frame.square(block, place, values))
+    tiles(layer, 3 * block * block, scratch, out, |place, values| {
+        if !square(frame, block, place, values) {
+            frame.square(block, place, values);
+        }
+    })
+}
+
+/// [`Frame::square`] for what our networks take; `false` for all else.
+#[inline]
+fn square(frame: &Frame<'_>, block: usize, place: usize, values: &mut [i8]) -> bool {
+    if frame.format != PixelFormat::Rgb565 || block != 4 || values.len() != 48 || frame.width < 4 {
+        return false;
+    }
+    let (row, columns) = (2 * frame.width, frame.width / 4);
+    let start = place / columns * 4 * row + place % columns * 8;
+    let Some(pixels) = frame.bytes.get(start..start + 3 * row + 8) else { return false };
+    // SAFETY: four rows of 8 bytes lie in the slice, and there are 48 values.
+    unsafe { fv_mve_rgb565(pixels.as_ptr(), row, values.as_mut_ptr()) };
+    true
 }
 
 #[repr(C)]

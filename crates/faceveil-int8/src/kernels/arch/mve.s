@@ -82,6 +82,42 @@ fv_mve_point:
     pop {r4-r11, pc}
 .size fv_mve_point, . - fv_mve_point
 
+@ A channel of four pixels in the low bytes of q1, its upper bits at the byte's top: they are repeated below
+@ themselves, and 128 is taken off.
+.macro fv_channel bits
+    vsri.8 q1, q1, #\bits
+    veor q1, q1, q2
+    vstrb.32 q1, [r2, q3]
+.endm
+
+@ fv_mve_rgb565(pixels, row, to): a square of 4 by 4 pixels, red, green and blue of each.
+.section .text.fv_mve_rgb565,"ax",%progbits
+.global fv_mve_rgb565
+.type fv_mve_rgb565,%function
+.thumb_func
+.balign 4
+fv_mve_rgb565:
+    mov r12, #0
+    vidup.u32 q3, r12, #1
+    movs r3, #3
+    vmul.i32 q3, q3, r3
+    vmov.i32 q2, #128
+.rept 4
+    vldrh.u32 q0, [r0]
+    add r0, r0, r1
+    vshr.u32 q1, q0, #8
+    fv_channel 5
+    adds r2, r2, #1
+    vshr.u32 q1, q0, #3
+    fv_channel 6
+    adds r2, r2, #1
+    vshl.i32 q1, q0, #3
+    fv_channel 5
+    adds r2, r2, #10
+.endr
+    bx lr
+.size fv_mve_rgb565, . - fv_mve_rgb565
+
 @ fv_mve_plane(job): one channel of some columns of all rows, side by side.
 @ job: 0 offsets of 8 columns (16 bits each), 16 x, 20 dst, 24 columns, 28 rows, 32 bytes of eight columns,
 @ 36 bytes of a row of x, 40 bytes of a row of dst.

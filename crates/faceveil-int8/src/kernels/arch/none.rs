@@ -3,6 +3,10 @@
 use crate::kernels::frame::Frame;
 use crate::kernels::{ConvShape, DepthShape, Layer, PointShape, Sum};
 
+pub(in crate::kernels) fn name() -> &'static str {
+    "portable"
+}
+
 pub(in crate::kernels) fn pointwise(
     _: &PointShape,
     _: &[i8],

@@ -1,0 +1,146 @@
+//! Every set of instructions by itself: that it does the work (else the portable form would be compared with itself), and
+//! gives the portable form's bits.
+
+use super::super::arch::{WAYS, Way};
+use super::*;
+
+/// The sets that this processor has; the others are named.
+fn present() -> Vec<&'static Way> {
+    let (have, have_not): (Vec<_>, Vec<_>) = WAYS.iter().partition(|way| (way.present)());
+    have_not.iter().for_each(|way| eprintln!("SKIPPED: this processor has no {}", way.name));
+    have
+}
+
+/// The same buffer for every way, not only zeros.
+fn dirty(len: usize) -> Vec<i8> {
+    vec![-77; len]
+}
+
+#[test]
+fn the_fastest_way_that_is_there_is_taken() {
+    let want = present().first().map_or("portable", |way| way.name);
+    assert_eq!(instructions(), want);
+}
+
+#[test]
+fn each_way_multiplies_as_the_portable_one() {
+    let mut random = Random(21);
+    let more = (0..40).map(|_| [1 + random.below(40), 1 + random.below(70), 1 + random.below(50)]);
+    let shapes: Vec<[usize; 3]> = POINTS.into_iter().chain(more.map(|s| s.map(|v| v as usize))).collect();
+    for [places, c_in, c_out] in shapes {
+        let shape = PointShape { places, c_in, c_out };
+        let x = random.values(places * c_in);
+        let owned = Owned::random(&mut random, c_in * c_out, c_in, c_out, places % 2 == 0);
+        let mut want = dirty(places * c_out);
+        portable::pointwise(&shape, &x, &owned.layer(), &mut want);
+        for way in present() {
+            let (mut scratch, mut got) = (dirty(pointwise_scratch(&shape)), dirty(want.len()));
+            let took = (way.pointwise)(&shape, &x, &owned.layer(), &mut scratch, &mut got);
+            assert!(took, "{}: {shape:?} was left to another way", way.name);
+            first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+        }
+    }
+}
+
+#[test]
+fn each_way_convolves_as_the_portable_one() {
+    let mut random = Random(22);
+    for shape in conv_shapes() {
+        let x = random.values(shape.h * shape.w * shape.c_in);
+        let owned = Owned::random(&mut random, shape.depth() * shape.c_out, shape.depth(), shape.c_out, true);
+        let in_zero = random.word() as i8;
+        let mut want = dirty(shape.out_h * shape.out_w * shape.c_out);
+        portable::conv(&shape, &x, in_zero, &owned.layer(), &mut want);
+        for way in present() {
+            let (mut scratch, mut got) = (dirty(conv_scratch(&shape)), dirty(want.len()));
+            assert!((way.conv)(&shape, &x, in_zero, &owned.layer(), &mut scratch, &mut got), "{shape:?}");
+            first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+        }
+    }
+}
+
+#[test]
+fn each_way_does_depthwise_layers_as_the_portable_one() {
+    let mut random = Random(23);
+    for shape in depth_shapes() {
+        let DepthShape { h, w, c, kernel, .. } = shape;
+        let x = random.values(h * w * c);
+        let owned = Owned::random(&mut random, kernel * kernel * c, kernel * kernel, c, c % 2 == 0);
+        let in_zero = random.word() as i8;
+        let mut want = dirty(shape.out_h * shape.out_w * c);
+        portable::depthwise(&shape, &x, in_zero, &owned.layer(), &mut want);
+        for way in present() {
+            let (mut scratch, mut got) = (dirty(depthwise_scratch(&shape)), dirty(want.len()));
+            let took = (way.depthwise)(&shape, &x, in_zero, &owned.layer(), &mut scratch, &mut got);
+            assert_eq!(took, kernel == 3, "{} {shape:?}", way.name);
+            if took {
+                first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+            }
+            if took && shape.stride == 1 {
+                let mut map = x.clone();
+                let layer = owned.layer();
+                assert!((way.depthwise_in_place)(&shape, &mut map, in_zero, &layer, &mut scratch));
+                first_difference(&map, &want, &format!("{} in place {shape:?}", way.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_way_reads_frames_as_the_portable_one() {
+    let mut random = Random(24);
+    let mut bytes = Vec::new();
+    for (width, height, block, channels) in [(8, 8, 4, 16), (36, 20, 4, 17), (8, 4, 2, 5), (9, 6, 3, 40)] {
+        for (format, len) in frames(&mut random, &mut bytes, width, height) {
+            if format == PixelFormat::Yuv422 && width % 2 == 1 {
+                continue;
+            }
+            let frame = Frame { format, width, height, bytes: &bytes[..len] };
+            let depth = 3 * block * block;
+            let owned = Owned::random(&mut random, depth * channels, depth, channels, true);
+            let mut want = dirty(width / block * (height / block) * channels);
+            portable::first_layer(&frame, block, &owned.layer(), &mut want);
+            for way in present() {
+                let mut scratch = dirty(first_layer_scratch(block, channels));
+                let mut got = dirty(want.len());
+                assert!((way.first_layer)(&frame, block, &owned.layer(), &mut scratch, &mut got));
+                first_difference(&got, &want, &format!("{} {format:?} {width}×{height}", way.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_way_adds_as_the_portable_one() {
+    let mut random = Random(25);
+    for [h, w, c] in [[1, 1, 1], [2, 3, 5], [3, 1, 16], [2, 2, 17], [4, 4, 24], [1, 2, 50]] {
+        let sum = random_sum(&mut random);
+        let (a, b) = (random.values(h * w * c), random.values(4 * h * w * c));
+        let mut want = b.clone();
+        portable::add_upsampled_in_place(&sum, [h, w, c], &a, &mut want);
+        let mut want_plain = b[..a.len()].to_vec();
+        portable::add_in_place(&sum, &a, &mut want_plain);
+        for way in present() {
+            let mut got = b.clone();
+            assert!((way.add_upsampled_in_place)(&sum, [h, w, c], &a, &mut got), "{}", way.name);
+            first_difference(&got, &want, &format!("{} upsampled {h}×{w}×{c}", way.name));
+            let mut got = b[..a.len()].to_vec();
+            assert!((way.add_in_place)(&sum, &a, &mut got), "{}", way.name);
+            first_difference(&got, &want_plain, &format!("{} add {h}×{w}×{c}", way.name));
+        }
+    }
+}
+
+#[test]
+fn what_might_overflow_is_left_to_the_portable_one() {
+    let mut random = Random(26);
+    let shape = PointShape { places: 3, c_in: 8, c_out: 4 };
+    let x = random.values(24);
+    let mut owned = Owned::random(&mut random, 32, 8, 4, true);
+    owned.bias[2] = i32::MAX;
+    for way in present() {
+        let (mut scratch, mut got) = (dirty(pointwise_scratch(&shape)), dirty(12));
+        assert!(!(way.pointwise)(&shape, &x, &owned.layer(), &mut scratch, &mut got), "{}", way.name);
+        assert_eq!(got, dirty(12), "{}: something was written", way.name);
+    }
+}
