@@ -8,7 +8,9 @@ mod deny;
 mod ffmpeg;
 mod film;
 mod firmware;
+mod keep_trial;
 mod large;
+mod opinions;
 mod page;
 mod proof;
 mod python;
@@ -63,7 +65,7 @@ enum Chore {
         /// Quarters of a turn before the detectors look.
         #[arg(long, default_value_t = 0)]
         turn: u32,
-        /// Also write both detectors' opinions there, a JSON line a picture.
+        /// Also write all looks' opinions there, a JSON line a picture.
         #[arg(long)]
         dump: Option<PathBuf>,
         /// Compute with floats instead of 8-bit integers.
@@ -80,6 +82,8 @@ enum Chore {
     Trial(trial::Trial),
     /// Judge one setting of the tracks on made-up clips of the tune part.
     VideoTrial(video_trial::VideoTrial),
+    /// Measure how well an embedder tells people, for `--keep-above`.
+    KeepTrial(keep_trial::KeepTrial),
     /// Write the tables of the report part, beside deface: docs/proof.md and docs/proof.json.
     Proof(proof::Proof),
     /// Compare detectors, networks and other programs: docs/comparison.html and docs/comparison.json.
@@ -111,6 +115,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Ranges { share } => ranges::run(root, &shared, share),
         Chore::Trial(trial) => trial::run(&shared, &trial),
+        Chore::KeepTrial(trial) => keep_trial::run(&shared, &trial),
         Chore::VideoTrial(trial) => video_trial::run(root, &shared, &trial),
         Chore::VideoProof(proof) => video_proof::run(root, &shared, &proof),
         Chore::Compare(compare) => compare::run(root, &shared, &compare),

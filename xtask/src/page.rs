@@ -147,7 +147,7 @@ const INTRODUCTION: &str = "# Proof
 
 Written by `cargo xtask proof`; all figures are in `proof.json`. The pictures are the `report` part of the
 public sets (`crates/faceveil-data/split`), on which nothing was chosen; settings were chosen on the `tune`
-part with `cargo xtask tune` and `cargo xtask trial`. deface 1.5.0 (its default threshold 0.2, and 0.1) ran on the same files. The photos\nof 12 megapixels are composites: faces of fddb's report part, shrunk, on negatives of the report part.
+part with `cargo xtask tune` and `cargo xtask trial`, by the rules in `crates/faceveil/src/level.rs`. deface 1.5.0 (its default threshold 0.2, and 0.1) ran on the same files. The photos\nof 12 megapixels are composites: faces of fddb's report part, shrunk, on negatives of the report part.
 
 A face (annotated, at least 16 pixels wide) **leaks** unless at least 80 % of the telling pixels of its inner
 ellipse changed and at most 10 % of its pattern's energy survives; it is **exposed** if under 50 % changed or over

@@ -9,12 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use faceveil::{Level, Settings, Style};
+use faceveil_core::fusion::Pairing;
 use faceveil_core::policy::{Outline, Policy};
 use faceveil_core::redact::{SeededNoise, redact};
 use faceveil_data::dataset::{self, Item};
 use faceveil_data::split::{Part, Set};
 use faceveil_eval::{PictureVerdict, Summary, judge_pair};
-use faceveil_infer::search::{Looks, Search, SearchSettings};
+use faceveil_infer::search::{Look, Looks, Search, SearchSettings};
 use faceveil_infer::view::{Backdrop, RgbImage};
 use faceveil_media::{EncodeOptions, Limits};
 
@@ -47,12 +48,15 @@ pub struct Trial {
     /// Quarters that the pictures are turned by before anything else (annotations with them).
     #[arg(long, default_value_t = 0)]
     quarters: u32,
-    /// YuNet's scales at the whole picture.
-    #[arg(long, value_delimiter = ',')]
+    /// YuNet's scales at the whole picture; negative ones look at it mirrored.
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     view_yunet: Option<Vec<f32>>,
     /// CenterFace's scales at the whole picture.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     view_centerface: Option<Vec<f32>>,
+    /// Pair boxes by any of a face's boxes, not by its first.
+    #[arg(long)]
+    pair_any: Option<bool>,
     /// YuNet's scales at the tiles.
     #[arg(long, value_delimiter = ',')]
     tile_yunet: Option<Vec<f32>>,
@@ -84,6 +88,7 @@ impl Trial {
             convincing: self.convincing.unwrap_or(own.convincing),
             turned: self.turned.unwrap_or(own.turned),
             suspect: self.suspect.unwrap_or(own.suspect),
+            pairing: self.pair_any.map_or(own.pairing, |any| if any { Pairing::Any } else { Pairing::First }),
             view: looks(own.view, &self.view_yunet, &self.view_centerface),
             tile: own.tile.map(|tile| looks(tile, &self.tile_yunet, &self.tile_centerface)),
             ..own
@@ -91,10 +96,13 @@ impl Trial {
     }
 }
 
-/// Scales live as long as the program.
+/// Looks live as long as the program.
 fn looks(own: Looks, yunet: &Option<Vec<f32>>, centerface: &Option<Vec<f32>>) -> Looks {
-    let scales = |own, given: &Option<Vec<f32>>| given.as_ref().map_or(own, |s| s.clone().leak() as &[f32]);
-    Looks { yunet: scales(own.yunet, yunet), centerface: scales(own.centerface, centerface) }
+    let look = |scale: &f32| Look { scale: scale.abs(), mirrored: *scale < 0.0 };
+    let given = |own, scales: &Option<Vec<f32>>| {
+        scales.as_ref().map_or(own, |s| s.iter().map(look).collect::<Vec<_>>().leak() as &[Look])
+    };
+    Looks { yunet: given(own.yunet, yunet), centerface: given(own.centerface, centerface) }
 }
 
 /// Judges the point on each set and prints a line a set.

@@ -14,6 +14,7 @@ use faceveil_infer::search::{Looks, SearchSettings};
 
 use crate::clips::plays::{self, PLAYS};
 use crate::clips::sprite::Cast;
+use crate::clips::{HEIGHT, WIDTH};
 use crate::film::{self, Setup};
 
 /// How much weaker than a face of its own a detection may be to continue a track, in log-odds.
@@ -59,6 +60,9 @@ pub struct VideoTrial {
     /// Frames from one search to the next.
     #[arg(long, default_value_t = 5)]
     every: u32,
+    /// Do not hide faces on their way over the border.
+    #[arg(long)]
+    no_border: bool,
     /// Score of an unknown face at a glance that asks for a search; above 1 for no glances.
     #[arg(long, default_value_t = 0.25)]
     sure: f32,
@@ -81,7 +85,7 @@ pub struct VideoTrial {
 
 impl VideoTrial {
     fn setup(&self) -> Setup {
-        let photo = self.level.search();
+        let photo = self.level.search_of_frames();
         let odds = |odds: Option<f32>, or: f32| sigmoid(odds.unwrap_or(or));
         let mut tracks = TrackSettings::offline(odds(self.strong, photo.least));
         tracks.certain = odds(self.certain, self.strong.unwrap_or(photo.least) + CERTAIN);
@@ -91,6 +95,7 @@ impl VideoTrial {
         tracks.smooth = self.smooth.unwrap_or(tracks.smooth);
         tracks.delay = tracks.gap.max(tracks.lead) + 4;
         tracks.growth = self.growth.unwrap_or(tracks.growth);
+        tracks.frame = (!self.no_border).then_some((WIDTH as u32, HEIGHT as u32));
         Setup {
             search: SearchSettings {
                 turned_view: Looks::NONE,
@@ -143,7 +148,7 @@ fn clip(
     let (frames, actors): (Vec<_>, Vec<_>) =
         plays::frames(cast, play, seed).map(|f| (f.rgb, f.actors)).unzip();
     let kept = |what: &str| work.join(format!("{play}-{seed}-{what}.json"));
-    let all = SearchSettings { least: trial.level.search().least - 2.2, ..setup.search };
+    let all = SearchSettings { least: trial.level.search_of_frames().least - 2.2, ..setup.search };
     let mut faces = film::cached(&kept(&trial.level.to_string()), || film::detect(&frames, all))?;
     faces.iter_mut().for_each(|faces| faces.retain(|face| face.score >= sigmoid(setup.search.least)));
     let glances = film::cached(&kept("glance"), || film::glance(&frames, DIM))?;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::choices::{Choices, KeepMetadata, Level};
 use crate::detection::DetectionArgs;
+use crate::people::{self, Pixels};
 use crate::video::{LiveArgs, Moment};
 
 const EXIT_CODES: &str = "\
@@ -104,6 +105,21 @@ pub struct BlurArgs {
     /// What may also stand in the environment and the configuration file.
     #[command(flatten)]
     pub choices: Choices,
+    /// Leave this person visible, whose only face this picture shows; may be given several times
+    ///
+    /// Several pictures of one person help. Who is not surely one of them is hidden, and a video shows somebody only
+    /// where all sightings agree. Needs --embedder; no embedder is inside this program.
+    #[arg(long, value_name = "PERSON.jpg", requires = "embedder", conflicts_with = "from")]
+    pub keep: Vec<PathBuf>,
+    /// ONNX network of yours that tells people from each other, with --keep: 1×3×112×112 aligned pixels in, numbers out
+    #[arg(long, value_name = "FILE.onnx", requires = "keep")]
+    pub embedder: Option<PathBuf>,
+    /// How the embedder wants its pixels
+    #[arg(long, value_name = "HOW", default_value = "arcface", requires = "embedder")]
+    pub embedder_pixels: Pixels,
+    /// Least cosine of the embedder's numbers for somebody to be left visible, 0.3 to 1
+    #[arg(long, value_name = "COSINE", default_value_t = people::ABOVE, requires = "embedder")]
+    pub keep_above: f32,
     /// Begin a video's output here: seconds, MINUTES:SECONDS or HOURS:MINUTES:SECONDS from its start
     #[arg(long, value_name = "TIME", help_heading = "Videos")]
     pub start: Option<Moment>,
@@ -113,6 +129,16 @@ pub struct BlurArgs {
     /// With --sidecar: put a small picture of each face of a video into its sidecar, which shows them then
     #[arg(long, requires = "sidecar", help_heading = "Videos")]
     pub thumbnails: bool,
+    /// Make videos in parts, and go on after those that an earlier run with --resume has finished
+    ///
+    /// While a video is not whole, its parts lie in a folder .faceveil-parts-NAME beside the output. They are used
+    /// only for the very same original, settings and version. Not with --sidecar or --from.
+    #[arg(long, conflicts_with_all = ["from", "dry_run"], help_heading = "Videos")]
+    pub resume: bool,
+    /// Frames of a part, with --resume
+    #[arg(long, value_name = "N", requires = "resume", default_value_t = 500, help_heading = "Videos")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub part_frames: u64,
     /// Find faces and say what would be done, but write nothing
     #[arg(long)]
     pub dry_run: bool,

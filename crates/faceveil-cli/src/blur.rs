@@ -1,14 +1,15 @@
 //! `faceveil blur`: what is done to one file, and to all of them.
 
+mod video;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, bail};
 use faceveil::Anonymizer;
-use faceveil_media::video::Container;
 use faceveil_media::{Album, EncodeOptions, Format, Photo, decode_album, encode_album, files};
 use indicatif::ProgressBar;
 
@@ -21,18 +22,15 @@ use crate::marks::Marks;
 use crate::outcome::{FileReport, Status};
 use crate::pages;
 use crate::plan::BlurPlan;
-use crate::preview::Preview;
+use crate::preview::{Preview, Tile};
 use crate::report::Reporter;
 use crate::sidecar;
 use crate::source::{self, Admission, corners};
 use crate::task::{Original, Task};
+use crate::video::Videos;
 use crate::video::record::is_video_sidecar;
-use crate::video::{Order, VideoTask, Videos};
 use crate::walk::Kind;
 use crate::zones;
-
-/// Frames after which the progress of a video is shown anew.
-const PROGRESS_EVERY: u64 = 5;
 
 /// Carries out a plan.
 ///
@@ -145,7 +143,7 @@ impl Work<'_> {
         }
         let mut original = self.read(&task, report)?;
         let marks = self.hide(anonymizer, &task, &mut original.album, report)?;
-        let found_none = marks.iter().all(Marks::is_empty);
+        let found_none = marks.is_empty();
         if found_none && self.plan.on_no_face == OnNoFace::Fail {
             bail!("no face found");
         }
@@ -154,121 +152,10 @@ impl Work<'_> {
         }
         let bytes = self.encode(&task, &original.album, report)?;
         self.write(&task, stamp, &original, &marks, &bytes, report)?;
-        for (photo, marks) in original.album.pages().iter().zip(&marks) {
-            self.show(photo, marks, report)?;
+        for (page, photo) in (1..).zip(original.album.pages()) {
+            self.show(page, photo, &marks, report)?;
         }
         Ok(if found_none && report.regions.is_empty() { Status::NoFace } else { Status::Ok })
-    }
-
-    /// The whole way of a video.
-    fn blur_video(&self, job: &Job, report: &mut FileReport) -> anyhow::Result<Status> {
-        if matches!(self.plan.destination, Destination::File { .. }) {
-            bail!("this is a video: let the output end in .mp4, .m4v, .mov, .mkv, .webm or .ts");
-        }
-        let Some(output) = report.output.clone() else {
-            bail!("a video cannot go to standard output as a file")
-        };
-        let task = VideoTask::new(self.plan, &job.found)?;
-        report.source = task.replay.as_ref().map(|_| task.input.clone());
-        let place = || format!("the output {}", output.display());
-        let stamp = self.stamp(&task.input)?;
-        if let Some(faces) =
-            self.check_output(&task.input, &task.recipe.fingerprint, stamp.as_ref(), &output)?
-        {
-            report.faces = Some(faces);
-            return Ok(Status::Resumed);
-        }
-        if let (Destination::Folder(_), Some(folder), false) =
-            (&self.plan.destination, output.parent(), self.plan.dry_run)
-        {
-            std::fs::create_dir_all(folder).with_context(place)?;
-        }
-        let start = Instant::now();
-        let wanted = (!self.plan.dry_run).then_some(&*output);
-        let recorded = self.plan.sidecar && !self.plan.dry_run;
-        let made = self.videos.anonymize(&Order {
-            video: &self.plan.video,
-            hide_zones: &self.plan.hide_zones,
-            keep_zones: &self.plan.keep_zones,
-            thumbnails: self.plan.thumbnails,
-            observe: &|_, _| (),
-            recipe: &task.recipe,
-            input: &task.input,
-            output: wanted,
-            hashed: stamp.is_some() || recorded,
-            replay: task.replay.as_ref().map(|(record, _)| record),
-            recorded: recorded || task.replay.is_some(),
-            progress: &|frames, of| self.show_progress(&job.found.input, start, frames, of),
-        })?;
-        self.progress(String::new());
-        report.ms.encode = Some(elapsed_ms(start));
-        report.size = Some(made.size);
-        report.format = Container::of(&output).ok().map(Container::name);
-        report.frames = Some(made.counts.frames);
-        report.frames_with_faces = Some(made.counts.with_faces);
-        report.dropped = made.dropped;
-        let (hidden, visible) = (made.counts.hidden.len(), made.counts.visible.len());
-        let seen = made.counts.hidden.union(&made.counts.visible).count();
-        report.faces = Some(seen);
-        report.visible = visible;
-        if seen == 0 && self.plan.on_no_face == OnNoFace::Fail {
-            bail!("no face found");
-        }
-        let Some(result) = made.result else { return Ok(Status::DryRun) };
-        let record = made.record.filter(|_| recorded).map(|record| task.complete(record, &output, &result));
-        // What cannot be recorded is not written either.
-        let record = record.transpose().context("sidecar")?;
-        let entry = match (&self.journal, stamp) {
-            (Some(journal), Some(stamp)) => {
-                let fingerprint = &task.recipe.fingerprint;
-                let entry = journal.entry(&task.input, &stamp, &output, fingerprint, &[], seen);
-                let (output_bytes, output_sha256) = (result.bytes, result.sha256.clone().unwrap_or_default());
-                let entry = Entry { output_bytes, output_sha256, ..entry.context("journal")? };
-                journal.add(&entry).context("journal")?;
-                Some((journal, entry))
-            }
-            _ => None,
-        };
-        result.publish(&output, self.plan.overwrite).with_context(place)?;
-        if let Some(json) = record {
-            let sidecar = sidecar::path_of(&output);
-            let written = files::write_atomically(&sidecar, &json, self.plan.overwrite);
-            let place = || format!("it is written, but its sidecar {} cannot be", sidecar.display());
-            written.with_context(place)?;
-            report.sidecar = Some(sidecar);
-        }
-        if let Some((journal, entry)) = entry {
-            let done = journal.add(&Entry { durable: true, ..entry });
-            done.context("it is written, but the journal cannot be")?;
-        }
-        let nothing = hidden == 0 && visible == 0 && self.plan.hide_zones.is_empty();
-        Ok(if nothing { Status::NoFace } else { Status::Ok })
-    }
-
-    /// Shows how far a video is.
-    fn show_progress(&self, input: &Path, start: Instant, frames: u64, of: Option<u64>) {
-        if !frames.is_multiple_of(PROGRESS_EVERY) || self.bar.is_none() {
-            return;
-        }
-        let seconds = start.elapsed().as_secs_f64().max(1e-3);
-        let rate = frames as f64 / seconds;
-        let name = input.file_name().unwrap_or_default().to_string_lossy();
-        let name: String = name.chars().filter(|c| !c.is_control()).collect();
-        let rest = match of.filter(|&of| of >= frames) {
-            Some(of) => format!(
-                "frame {frames} of {of} ({:.0} %), {:.0} s left",
-                100.0 * frames as f64 / of.max(1) as f64,
-                (of - frames) as f64 / rate
-            ),
-            None => format!("frame {frames}"),
-        };
-        self.progress(format!("{name}: {rest}, {rate:.0} frames/s"));
-    }
-
-    fn progress(&self, words: String) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(words);
-        }
     }
 
     /// The photo's size and time before it is read, so that a change meanwhile is noticed next time.
@@ -341,12 +228,8 @@ impl Work<'_> {
         report.pages = (!album.is_still()).then_some(album.pages().len());
         report.format = Some(self.format(task, photo).name());
         let recorded = self.plan.sidecar || self.plan.from.is_some();
-        ensure!(
-            !recorded || album.is_still(),
-            "sidecars cover single pictures, and this file has several pages or frames"
-        );
         let original = Original::new(album, &bytes, recorded);
-        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, original.first()))?;
+        task.sidecar().map_or(Ok(()), |s| s.check_original(&original.sha256, &original.album))?;
         Ok(original)
     }
 
@@ -367,14 +250,13 @@ impl Work<'_> {
         task: &Task<'_>,
         album: &mut Album,
         report: &mut FileReport,
-    ) -> anyhow::Result<Vec<Marks>> {
+    ) -> anyhow::Result<Marks> {
         let start = Instant::now();
-        let found = album.pages().iter().map(|photo| self.find(anonymizer, task, photo));
-        let marks: Vec<Marks> = found.collect::<anyhow::Result<_>>()?;
+        let marks = self.find(anonymizer, task, album.pages())?;
         report.ms.detect = task.sidecar().is_none().then(|| elapsed_ms(start));
-        let own: Vec<_> = marks.iter().map(Marks::hidden).collect();
-        report.faces = Some(marks.iter().map(|m| m.faces.len()).sum());
-        report.visible = marks.iter().zip(&own).map(|(m, hidden)| m.regions.len() - hidden.len()).sum();
+        let own = marks.hidden(album.pages().len());
+        report.faces = Some(marks.faces.len());
+        report.visible = marks.regions.iter().filter(|r| !r.hidden).count();
         report.regions = own.iter().flatten().map(|r| corners(&r.bounds())).collect();
         if self.plan.dry_run {
             return Ok(marks);
@@ -390,24 +272,31 @@ impl Work<'_> {
         Ok(marks)
     }
 
-    /// What is found or recorded on one page or frame.
+    /// What is found or recorded on all pages or frames.
     fn find(
         &self,
         anonymizer: &mut Option<Anonymizer>,
         task: &Task<'_>,
-        photo: &Photo,
+        pages: &[Photo],
     ) -> anyhow::Result<Marks> {
-        let size @ [width, height] = [photo.raster.width(), photo.raster.height()];
-        let zones = zones::resolve(&self.plan.hide_zones, &self.plan.keep_zones, width, height)?;
-        match task.sidecar() {
-            Some(sidecar) => sidecar.marks(&zones),
-            None => {
-                let anonymizer = self.own(anonymizer)?;
-                let faces = anonymizer.detect(&photo.raster)?;
-                let regions = anonymizer.regions(&faces);
-                Ok(Marks::new(faces, regions, &zones, size, task.recipe().settings.feather))
-            }
+        let size = |photo: &Photo| [photo.raster.width(), photo.raster.height()];
+        let resolve = |[width, height]: [u32; 2]| {
+            zones::resolve(&self.plan.hide_zones, &self.plan.keep_zones, width, height)
+        };
+        let zones = pages.iter().map(|photo| resolve(size(photo))).collect::<Result<Vec<_>, _>>()?;
+        if let Some(sidecar) = task.sidecar() {
+            return sidecar.marks(&zones);
         }
+        let mut marks = Marks::default();
+        for ((page, photo), zones) in (1..).zip(pages).zip(&zones) {
+            let anonymizer = self.own(anonymizer)?;
+            let faces = anonymizer.detect(&photo.raster)?;
+            let known = anonymizer.known(&photo.raster, &faces)?;
+            let regions = anonymizer.regions(&faces).into_iter().zip(known).collect();
+            marks.add_page(page, size(photo), faces, regions, zones);
+        }
+        marks.hide_zones(&zones, task.recipe().settings.feather);
+        Ok(marks)
     }
 
     fn own<'a>(&self, anonymizer: &'a mut Option<Anonymizer>) -> anyhow::Result<&'a mut Anonymizer> {
@@ -436,7 +325,7 @@ impl Work<'_> {
         task: &Task<'_>,
         stamp: Option<Stamp>,
         original: &Original,
-        marks: &[Marks],
+        marks: &Marks,
         bytes: &[u8],
         report: &mut FileReport,
     ) -> anyhow::Result<()> {
@@ -452,7 +341,7 @@ impl Work<'_> {
         let record = self.plan.sidecar.then(|| {
             let sidecar = sidecar::path_of(output);
             let format = self.format(task, original.first());
-            task.record(&sidecar, original, &marks[0], format, bytes).map(|record| (sidecar, record))
+            task.record(&sidecar, original, marks, format, bytes).map(|record| (sidecar, record))
         });
         // What cannot be recorded is not written either.
         let record = record.transpose().context("sidecar")?;
@@ -490,12 +379,18 @@ impl Work<'_> {
     }
 
     /// Puts what was hidden on the contact sheet, if there is to be one.
-    fn show(&self, photo: &Photo, marks: &Marks, report: &FileReport) -> anyhow::Result<()> {
-        let Some(preview) = &self.preview else { return Ok(()) };
+    fn show(&self, page: u32, photo: &Photo, marks: &Marks, report: &FileReport) -> anyhow::Result<()> {
+        if self.preview.is_none() {
+            return Ok(());
+        }
         let named = report.output.as_deref().unwrap_or(&report.input);
-        let tiles = marks.tiles(&photo.raster, named);
+        self.add_tiles(&marks.tiles(page, &photo.raster, named))
+    }
+
+    fn add_tiles(&self, tiles: &[Tile]) -> anyhow::Result<()> {
+        let Some(preview) = &self.preview else { return Ok(()) };
         let mut preview = preview.lock().unwrap_or_else(PoisonError::into_inner);
-        preview.add(&tiles).context("it is written, but cannot be shown in the preview")
+        preview.add(tiles).context("it is written, but cannot be shown in the preview")
     }
 }
 

@@ -127,7 +127,9 @@ fn detect_video(plan: &DetectPlan, videos: &Videos, found: &Found) -> anyhow::Re
         hashed: false,
         replay: None,
         recorded: false,
+        resume: None,
         observe: &print,
+        show: None,
         progress: &|_, _| (),
     })?;
     ensure!(!mute.into_inner(), "standard output took not all of its frames");

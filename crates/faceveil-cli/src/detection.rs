@@ -312,7 +312,7 @@ impl Choices {
 }
 
 /// The whole file, unless it is longer than any face detector or no file.
-fn read_model(path: &Path) -> Result<Arc<[u8]>, String> {
+pub(crate) fn read_model(path: &Path) -> Result<Arc<[u8]>, String> {
     let there = path.metadata().map_err(|e| e.to_string())?;
     if !there.is_file() {
         return Err("is no regular file".to_owned());

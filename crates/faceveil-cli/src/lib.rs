@@ -17,6 +17,7 @@ pub mod marks;
 pub mod outcome;
 pub mod overlay;
 mod pages;
+pub mod people;
 pub mod plan;
 pub mod preview;
 pub mod recipe;

@@ -3,68 +3,87 @@
 use std::path::Path;
 
 use faceveil::{Face, Region, Zones};
+use faceveil_core::geom::RectF;
 use faceveil_core::raster::Raster;
 
 use crate::preview::{Tile, tile};
-use crate::sidecar::{FaceRecord, Origin, RegionRecord, fresh_id};
+use crate::sidecar::{FaceRecord, Origin, RegionRecord, fresh_number};
 
-/// What was found in a photo, and what of it is hidden.
+/// What was found in a photo, or on all pages or frames of a file, and what of it is hidden.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Marks {
-    /// The faces, most certain first.
+    /// The faces page by page, on each the most certain first.
     pub faces: Vec<FaceRecord>,
     /// The regions, hidden or shown.
     pub regions: Vec<RegionRecord>,
 }
 
 impl Marks {
-    /// A region for each face: shown if a zone keeps it, hidden otherwise; and one for each zone that is
-    /// always hidden, with a soft edge of `feather` times its shorter side. `regions` are those of the faces,
-    /// one by one.
-    pub fn new(
-        faces: Vec<Face>,
-        regions: Vec<Region>,
-        zones: &Zones,
+    /// Adds the faces of a page of `width` × `height` pixels, and a region for each: shown if a zone keeps it or it is
+    /// somebody who is to stay visible, hidden otherwise. `regions` are those of the faces, one by one, each with whether it
+    /// is somebody who is to stay visible.
+    pub fn add_page(
+        &mut self,
+        page: u32,
         [width, height]: [u32; 2],
-        feather: f32,
-    ) -> Self {
-        let faces: Vec<FaceRecord> =
-            faces.into_iter().zip(1..).map(|(face, n)| FaceRecord { id: format!("f{n}"), face }).collect();
-        let mark = |((face, region), n): ((&FaceRecord, Region), u32)| {
+        faces: Vec<Face>,
+        regions: Vec<(Region, bool)>,
+        zones: &Zones,
+    ) {
+        for (face, (region, known)) in faces.into_iter().zip(regions) {
+            let id = format!("f{}", self.faces.len() + 1);
             let keep = zones.keeps(&region, width, height);
-            RegionRecord {
-                id: format!("r{n}"),
+            let zone = |z: &RectF| format!("in the keep zone {} {} {} {}", z.left, z.top, z.right, z.bottom);
+            self.regions.push(RegionRecord {
+                id: format!("r{}", self.regions.len() + 1),
+                page,
                 origin: Origin::Detected,
-                face: Some(face.id.clone()),
-                hidden: keep.is_none(),
-                note: keep.map(|z| format!("in the keep zone {} {} {} {}", z.left, z.top, z.right, z.bottom)),
+                face: Some(id.clone()),
+                hidden: keep.is_none() && !known,
+                note: keep.map(zone).or(known.then(|| "somebody who is to stay visible".to_owned())),
                 region,
-            }
-        };
-        let regions = faces.iter().zip(regions).zip(1..).map(mark).collect();
-        let mut marks = Self { faces, regions };
-        marks.hide_zones(zones, feather);
-        marks
-    }
-
-    /// Adds a region for each zone that is always hidden. One that is there already is hidden again.
-    pub fn hide_zones(&mut self, zones: &Zones, feather: f32) {
-        for region in zones.regions(feather) {
-            let same = |r: &&mut RegionRecord| r.origin == Origin::Zone && r.region.shapes == region.shapes;
-            if let Some(known) = self.regions.iter_mut().find(same) {
-                known.hidden = true;
-                continue;
-            }
-            let id = fresh_id(&self.regions);
-            let zone =
-                RegionRecord { id, origin: Origin::Zone, face: None, hidden: true, note: None, region };
-            self.regions.push(zone);
+            });
+            self.faces.push(FaceRecord { id, page, face });
         }
     }
 
-    /// What is to be hidden.
-    pub fn hidden(&self) -> Vec<Region> {
-        self.regions.iter().filter(|r| r.hidden).map(|r| r.region.clone()).collect()
+    /// Adds a region for each zone that is always hidden, with a soft edge of `feather` times its shorter side; `zones`
+    /// has those of each page. One that is there already is hidden again.
+    pub fn hide_zones(&mut self, zones: &[Zones], feather: f32) {
+        let mut next = fresh_number(&self.regions);
+        for (page, zones) in (1..).zip(zones) {
+            for region in zones.regions(feather) {
+                let same = |r: &&mut RegionRecord| {
+                    r.page == page && r.origin == Origin::Zone && r.region.shapes == region.shapes
+                };
+                if let Some(known) = self.regions.iter_mut().find(same) {
+                    known.hidden = true;
+                    continue;
+                }
+                let (id, origin) = (format!("r{next}"), Origin::Zone);
+                next += 1;
+                self.regions.push(RegionRecord {
+                    id,
+                    page,
+                    origin,
+                    face: None,
+                    hidden: true,
+                    note: None,
+                    region,
+                });
+            }
+        }
+    }
+
+    /// What is to be hidden on each of `pages` pages.
+    pub fn hidden(&self, pages: usize) -> Vec<Vec<Region>> {
+        let mut hidden = vec![Vec::new(); pages];
+        for record in self.regions.iter().filter(|r| r.hidden) {
+            if let Some(page) = (record.page as usize).checked_sub(1).and_then(|at| hidden.get_mut(at)) {
+                page.push(record.region.clone());
+            }
+        }
+        hidden
     }
 
     /// Whether nobody found or added anything; zones are no finding.
@@ -72,13 +91,13 @@ impl Marks {
         self.faces.is_empty() && self.regions.iter().all(|r| r.origin == Origin::Zone)
     }
 
-    /// A tile of the contact sheet for each region that is hidden in `result`.
-    pub fn tiles(&self, result: &Raster, named: &Path) -> Vec<Tile> {
+    /// A tile of the contact sheet for each region that is hidden in `result`, which is a page counted from 1.
+    pub fn tiles(&self, page: u32, result: &Raster, named: &Path) -> Vec<Tile> {
         let score = |r: &RegionRecord| {
             let id = r.face.as_ref()?;
             self.faces.iter().find(|f| f.id == *id).map(|f| f.face.score)
         };
-        let hidden = self.regions.iter().filter(|r| r.hidden);
+        let hidden = self.regions.iter().filter(|r| r.hidden && r.page == page);
         hidden.filter_map(|r| tile(result, &r.region, named, &r.id, r.origin, score(r))).collect()
     }
 }
@@ -86,7 +105,6 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faceveil_core::geom::RectF;
     use faceveil_core::redact::Shape;
 
     fn rect(left: f32, right: f32) -> RectF {
@@ -96,8 +114,11 @@ mod tests {
     fn marked(zones: &Zones) -> Marks {
         let rects = [rect(10.0, 20.0), rect(60.0, 70.0)];
         let face = |rect| Face { rect, score: 0.5, landmarks: None, also: vec![] };
-        let regions = rects.map(|r| Region::around(vec![Shape::Box(r)], 0.0)).to_vec();
-        Marks::new(rects.map(face).to_vec(), regions, zones, [100, 100], 0.0)
+        let regions = rects.map(|r| (Region::around(vec![Shape::Box(r)], 0.0), false)).to_vec();
+        let mut marks = Marks::default();
+        marks.add_page(1, [100, 100], rects.map(face).to_vec(), regions, zones);
+        marks.hide_zones(std::slice::from_ref(zones), 0.0);
+        marks
     }
 
     #[test]
@@ -121,8 +142,24 @@ mod tests {
         let zones = Zones { hide: vec![rect(80.0, 90.0)], keep: vec![] };
         let mut marks = marked(&zones);
         marks.regions[2].hidden = false;
-        marks.hide_zones(&zones, 0.0);
+        marks.hide_zones(&[zones], 0.0);
         assert_eq!(marks.regions.len(), 3);
         assert!(marks.regions[2].hidden);
+    }
+
+    #[test]
+    fn each_page_has_its_own_regions_and_ids_are_of_the_file() {
+        let face = Face { rect: rect(10.0, 20.0), score: 0.5, landmarks: None, also: vec![] };
+        let region = || vec![(Region::around(vec![Shape::Box(rect(10.0, 20.0))], 0.0), false)];
+        let zone = Zones { hide: vec![rect(80.0, 90.0)], keep: vec![] };
+        let mut marks = Marks::default();
+        for page in 1..=2 {
+            marks.add_page(page, [100, 100], vec![face.clone()], region(), &zone);
+        }
+        marks.hide_zones(&[zone.clone(), zone], 0.0);
+        let brief: Vec<_> = marks.regions.iter().map(|r| (&*r.id, r.page, r.face.as_deref())).collect();
+        assert_eq!(brief, [("r1", 1, Some("f1")), ("r2", 2, Some("f2")), ("r3", 1, None), ("r4", 2, None)]);
+        let hidden = marks.hidden(3);
+        assert_eq!(hidden.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 0]);
     }
 }

@@ -19,6 +19,7 @@ use crate::choices::{Choices, LayerError, Level, OnNoFace, Rgb, Shape, StyleName
 use crate::destination::{Destination, format_of_ending, is_typed_as_folder, resolve};
 use crate::detection::Looking;
 use crate::overlay;
+use crate::people;
 use crate::preview;
 use crate::recipe::Recipe;
 use crate::rerender::{self, FromPlan};
@@ -77,6 +78,8 @@ pub struct BlurPlan {
     pub manner: Manner,
     /// What is done to videos.
     pub video: VideoOptions,
+    /// Frames of a video's part, if finished parts are kept for a later run.
+    pub resume: Option<u64>,
 }
 
 /// What `detect` will do.
@@ -116,6 +119,11 @@ impl BlurPlan {
             let all = format!("{} {:?} {:?}", recipe.fingerprint, args.start, args.end);
             recipe.fingerprint = hex(&Sha256::digest(all));
         }
+        if let Some(people) = people::known(&args, &recipe.settings, &limits(&chosen)?)? {
+            recipe.fingerprint =
+                hex(&Sha256::digest(format!("{} {}", recipe.fingerprint, people.fingerprint())));
+            recipe.settings.people = Some(people.into());
+        }
         let destination = destination(&args.output, &inputs, from.is_some())?;
         if let Some(Input::Folder(photos)) = from.as_ref().and_then(|f| f.originals.as_ref()) {
             check_roots(&args.output, &[Input::Folder(photos.clone())])?;
@@ -128,6 +136,9 @@ impl BlurPlan {
         let sidecar = chosen.sidecar.unwrap_or(false);
         if sidecar && matches!(destination, Destination::Stdout) {
             return Err(PlanError::NoPlaceForSidecar);
+        }
+        if sidecar && args.resume {
+            return Err(PlanError::ResumeSidecar);
         }
         let overwrite = chosen.overwrite.unwrap_or(false);
         if let Some(preview) = &args.preview {
@@ -150,6 +161,7 @@ impl BlurPlan {
             preview: args.preview,
             journal: args.journal,
             manner,
+            resume: args.resume.then_some(args.part_frames),
             hide_zones: chosen.hide_zone.unwrap_or_default(),
             keep_zones: chosen.keep_zone.unwrap_or_default(),
         })
@@ -223,6 +235,7 @@ pub(crate) fn settings(chosen: &Choices, looking: &Looking) -> Result<(Settings,
         feather: in_range("feather", feather, 0.0, 1.0, "0 to 1")?,
         seed: chosen.seed,
         style,
+        people: None,
     };
     Ok((settings, overlay_sha256))
 }

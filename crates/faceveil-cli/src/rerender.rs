@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use faceveil::{Outline, Region, Zones};
 use faceveil_core::policy::Policy;
 use faceveil_core::redact::Shape;
-use faceveil_media::{Limits, Photo, files};
+use faceveil_media::{Album, Limits, files};
 use sha2::{Digest, Sha256};
 
 use crate::args::BlurArgs;
@@ -145,29 +145,35 @@ impl Rerender {
         Ok(Self { recipe, record, sha256: hex(&Sha256::digest(bytes)), original })
     }
 
-    /// Whether `bytes`, which became `photo`, are what the sidecar was written for.
+    /// Whether the file of this hash, which became `album`, is what the sidecar was written for.
     ///
     /// # Errors
     /// They are not.
-    pub fn check_original(&self, sha256: &str, photo: &Photo) -> anyhow::Result<()> {
+    pub fn check_original(&self, sha256: &str, album: &Album) -> anyhow::Result<()> {
         let want = &self.record.source.sha256;
         let place = self.original.display();
         ensure!(
             sha256 == want,
             "{place} is not the photo that the sidecar was written for: its SHA-256 is {sha256}, not {want}"
         );
-        let [width, height] = self.record.size;
-        let (w, h) = (photo.raster.width(), photo.raster.height());
-        ensure!([w, h] == [width, height], "{place} has {w}×{h} pixels, the sidecar says {width}×{height}");
+        let (got, want) = (album.pages().len(), self.record.pages.len());
+        ensure!(got == want, "{place} has {got} pages or frames, the sidecar says {want}");
+        for (photo, [width, height]) in album.pages().iter().zip(&self.record.pages) {
+            let (w, h) = (photo.raster.width(), photo.raster.height());
+            ensure!(
+                [w, h] == [*width, *height],
+                "{place} has {w}×{h} pixels, the sidecar says {width}×{height}"
+            );
+        }
         Ok(())
     }
 
     /// What is to be hidden now: regions as they were drawn by the program follow the settings of today,
-    /// all others stay as they were drawn; zones come on top.
+    /// all others stay as they were drawn; the zones of each page come on top.
     ///
     /// # Errors
     /// The recorded settings draw no regions.
-    pub fn marks(&self, zones: &Zones) -> anyhow::Result<Marks> {
+    pub fn marks(&self, zones: &[Zones]) -> anyhow::Result<Marks> {
         let then = &self.record.settings;
         let outline = if then.shape == choices::Shape::Box { Outline::Box } else { Outline::Ellipse };
         let then = Policy::new(outline, then.margin, then.feather)?;

@@ -44,7 +44,7 @@ impl Original {
         Self { album, bytes: bytes.len() as u64, sha256 }
     }
 
-    /// The first picture; the only one where sidecars are concerned.
+    /// The first picture.
     pub fn first(&self) -> &Photo {
         self.album.first()
     }
@@ -121,7 +121,7 @@ impl<'a> Task<'a> {
                 sha256: original.sha256.clone(),
             },
             result: Output { format, bytes: output.len() as u64, sha256: hex(&Sha256::digest(output)) },
-            size: [original.first().raster.width(), original.first().raster.height()],
+            pages: original.album.pages().iter().map(|p| [p.raster.width(), p.raster.height()]).collect(),
             models,
             settings: recipe.recorded.clone(),
             faces: marks.faces.clone(),

@@ -5,9 +5,38 @@
 use alloc::vec::Vec;
 
 use crate::face::Face;
+use crate::geom::RectF;
 
-/// Boxes that overlap more than this (intersection over union) are opinions on the same face.
-pub const SAME_FACE_IOU: f32 = 0.3;
+/// Which boxes are opinions on the same face.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pairing {
+    /// Those that overlap the first one by an intersection over union of more than 0.3.
+    #[default]
+    First,
+    /// Those that overlap any box of the face by more than 0.2. Boxes of small faces differ much from look to look:
+    /// under [`Self::First`] the evidence for one such face is told apart as that for several, none of which passes.
+    Any,
+}
+
+impl Pairing {
+    /// Overlaps above this make a pair.
+    const fn least_iou(self) -> f32 {
+        match self {
+            Self::First => 0.3,
+            Self::Any => 0.2,
+        }
+    }
+
+    /// How much a box overlaps a face that others have seen, 0 to 1.
+    fn overlap(self, known: &Face, rect: &RectF) -> f32 {
+        let first = known.rect.iou(rect);
+        match self {
+            Self::First => first,
+            Self::Any => known.also.iter().map(|other| other.iou(rect)).fold(first, f32::max),
+        }
+    }
+}
+
 /// The score of an opinion that says nothing about a face that another one found.
 pub const SILENT: f32 = 0.01;
 /// What a box's log-odds lose with each doubling of its shorter side: false alarms are larger than the
@@ -28,14 +57,14 @@ pub fn sigmoid(logit: f32) -> f32 {
 }
 
 /// Joins the opinions of several detectors (or of one at several scales) on one view, and keeps the faces
-/// whose mean log-odds, prior included, reach `least`. Each opinion's faces are paired with what is there
-/// already, best overlap first. A joined face has the box and landmarks of the first opinion that saw it,
+/// whose mean log-odds, prior included, reach `least`. Each opinion's faces are paired by `pairing` with what is
+/// there already, best overlap first. A joined face has the box and landmarks of the first opinion that saw it,
 /// the other boxes as [`Face::also`], and a score with those mean log-odds. Best first.
-pub fn join(opinions: &[Vec<Face>], least: f32) -> Vec<Face> {
+pub fn join(opinions: &[Vec<Face>], least: f32, pairing: Pairing) -> Vec<Face> {
     // A face, and the sum of log-odds of those that saw it less those of silence.
     let mut joined: Vec<(Face, f32)> = Vec::new();
     for opinion in opinions {
-        let partners = pair(&joined, opinion);
+        let partners = pair(&joined, opinion, pairing);
         for (face, partner) in opinion.iter().zip(partners) {
             let gain = logit(face.score) - logit(SILENT);
             match partner {
@@ -66,12 +95,12 @@ fn prior(face: &Face) -> f32 {
 }
 
 /// For each face of `opinion` the index of its partner in `joined`; no partner is given twice.
-fn pair(joined: &[(Face, f32)], opinion: &[Face]) -> Vec<Option<usize>> {
+fn pair(joined: &[(Face, f32)], opinion: &[Face], pairing: Pairing) -> Vec<Option<usize>> {
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (j, face) in opinion.iter().enumerate() {
         for (i, (known, _)) in joined.iter().enumerate() {
-            let overlap = known.rect.iou(&face.rect);
-            if overlap > SAME_FACE_IOU {
+            let overlap = pairing.overlap(known, &face.rect);
+            if overlap > pairing.least_iou() {
                 pairs.push((overlap, i, j));
             }
         }
@@ -91,7 +120,6 @@ fn pair(joined: &[(Face, f32)], opinion: &[Face]) -> Vec<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geom::RectF;
     use alloc::vec;
 
     /// A face at the prior's neutral size.
@@ -103,8 +131,8 @@ mod tests {
     #[test]
     fn several_weak_opinions_pass_where_one_does_not() {
         let weak = vec![face(0.0, 0.15)];
-        assert_eq!(join(&[weak.clone(), vec![]], -2.0).len(), 0);
-        let joined = join(&[weak, vec![face(1.0, 0.15)]], -2.0);
+        assert_eq!(join(&[weak.clone(), vec![]], -2.0, Pairing::First).len(), 0);
+        let joined = join(&[weak, vec![face(1.0, 0.15)]], -2.0, Pairing::First);
         assert_eq!(joined.len(), 1);
         assert!((joined[0].score - 0.15).abs() < 1e-4, "{joined:?}");
         assert_eq!(joined[0].also, [face(1.0, 0.0).rect]);
@@ -112,7 +140,8 @@ mod tests {
 
     #[test]
     fn each_face_is_paired_once_with_its_nearest() {
-        let joined = join(&[vec![face(0.0, 0.9), face(12.0, 0.8)], vec![face(11.0, 0.7)]], -100.0);
+        let opinions = [vec![face(0.0, 0.9), face(12.0, 0.8)], vec![face(11.0, 0.7)]];
+        let joined = join(&opinions, -100.0, Pairing::First);
         assert_eq!(joined.len(), 2);
         let paired: Vec<_> = joined.iter().filter(|f| !f.also.is_empty()).collect();
         assert_eq!(paired.len(), 1);
@@ -120,9 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn boxes_that_wander_are_one_face_only_by_any_of_its_boxes() {
+        // The overlap of neighbours is 0.45, that of the outer two 0.14.
+        let opinions = [vec![face(0.0, 0.1)], vec![face(12.0, 0.1)], vec![face(24.0, 0.1)]];
+        assert_eq!(join(&opinions, -2.5, Pairing::First).len(), 0, "three weak faces");
+        let joined = join(&opinions, -2.5, Pairing::Any);
+        assert_eq!(joined.len(), 1, "one that all have seen");
+        assert_eq!(joined[0].also, [face(12.0, 0.0).rect, face(24.0, 0.0).rect]);
+    }
+
+    #[test]
     fn a_face_only_the_last_sees_is_kept_if_it_is_sure() {
-        assert_eq!(join(&[vec![], vec![face(0.0, 0.9)]], -2.0).len(), 1);
-        assert_eq!(join(&[vec![], vec![face(0.0, 0.3)]], -2.0).len(), 0);
+        assert_eq!(join(&[vec![], vec![face(0.0, 0.9)]], -2.0, Pairing::First).len(), 1);
+        assert_eq!(join(&[vec![], vec![face(0.0, 0.3)]], -2.0, Pairing::First).len(), 0);
     }
 
     #[test]
@@ -131,7 +170,7 @@ mod tests {
             rect: RectF { left: 0.0, top: 0.0, right: side, bottom: side },
             ..face(0.0, 0.2)
         };
-        let score = |side| join(&[vec![sized(side)]], -100.0)[0].score;
+        let score = |side| join(&[vec![sized(side)]], -100.0, Pairing::First)[0].score;
         assert!(score(16.0) > score(32.0) && score(32.0) > score(128.0));
         assert!((logit(score(64.0)) - (logit(0.2) - SIZE_PRIOR)).abs() < 1e-4);
         assert_eq!(score(1.0), score(8.0));

@@ -2,7 +2,7 @@
 //! their opinions are joined. The figures behind the numbers are in `docs/proof`.
 
 use faceveil_core::face::{Detector, Face};
-use faceveil_core::fusion::{join, logit};
+use faceveil_core::fusion::{Pairing, join, logit};
 use faceveil_core::geom::{Point, Rect};
 use faceveil_core::nms;
 use faceveil_core::raster::{Raster, Samples};
@@ -34,13 +34,34 @@ const WEAKEST: f32 = 0.04;
 /// disagree, both are hidden.
 const SAME_BOX_IOU: f32 = 0.65;
 
-/// At which scales each detector looks; every look is an opinion of its own.
+/// How a view is shown to a detector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// Its sides by the view's.
+    pub scale: f32,
+    /// Left and right changed over.
+    pub mirrored: bool,
+}
+
+impl Look {
+    /// The view as it is, at this scale.
+    pub const fn at(scale: f32) -> Self {
+        Self { scale, mirrored: false }
+    }
+
+    /// The view mirrored, at this scale.
+    pub const fn mirrored(scale: f32) -> Self {
+        Self { scale, mirrored: true }
+    }
+}
+
+/// How each detector looks; every look is an opinion of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Looks {
-    /// Of YuNet.
-    pub yunet: &'static [f32],
-    /// Of CenterFace.
-    pub centerface: &'static [f32],
+    /// YuNet.
+    pub yunet: &'static [Look],
+    /// CenterFace.
+    pub centerface: &'static [Look],
 }
 
 impl Looks {
@@ -63,6 +84,8 @@ pub struct SearchSettings {
     pub tile: Option<Looks>,
     /// Weakest opinion of YuNet on a tile that counts as a suspicion, 0 to 1.
     pub suspect: f32,
+    /// Which boxes are opinions on the same face.
+    pub pairing: Pairing,
     /// Least odds of a face.
     pub least: f32,
     /// Where no face reaches these odds, the picture is searched turned by 90°, 180° and 270°, too.
@@ -152,7 +175,11 @@ impl Search {
     fn joined(&mut self, image: &RgbImage, looks: Looks) -> Result<Vec<Face>, DetectError> {
         let mut opinions = self.yunet_opinions(image, looks.yunet)?;
         opinions.extend(self.centerface_opinions(image, looks.centerface)?);
-        Ok(join(&opinions, self.settings.least))
+        Ok(self.join(&opinions))
+    }
+
+    fn join(&self, opinions: &[Vec<Face>]) -> Vec<Face> {
+        join(opinions, self.settings.least, self.settings.pairing)
     }
 
     /// As [`Self::joined`], but CenterFace sees only the parts where YuNet suspects a face that is `small`: on most
@@ -183,16 +210,16 @@ impl Search {
             }
         }
         opinions.extend(seen);
-        Ok(join(&opinions, self.settings.least))
+        Ok(self.join(&opinions))
     }
 
     #[cfg(feature = "yunet")]
-    fn yunet_opinions(&mut self, image: &RgbImage, scales: &[f32]) -> Result<Vec<Vec<Face>>, DetectError> {
-        scales.iter().map(|&scale| faces_at(&mut self.yunet, image, scale)).collect()
+    fn yunet_opinions(&mut self, image: &RgbImage, looks: &[Look]) -> Result<Vec<Vec<Face>>, DetectError> {
+        looks.iter().map(|&look| faces_at(&mut self.yunet, image, look)).collect()
     }
 
     #[cfg(not(feature = "yunet"))]
-    fn yunet_opinions(&mut self, _: &RgbImage, _: &[f32]) -> Result<Vec<Vec<Face>>, DetectError> {
+    fn yunet_opinions(&mut self, _: &RgbImage, _: &[Look]) -> Result<Vec<Vec<Face>>, DetectError> {
         Ok(Vec::new())
     }
 
@@ -200,16 +227,16 @@ impl Search {
     fn centerface_opinions(
         &mut self,
         image: &RgbImage,
-        scales: &[f32],
+        looks: &[Look],
     ) -> Result<Vec<Vec<Face>>, DetectError> {
         self.share_memory();
-        let opinions = scales.iter().map(|&scale| faces_at(&mut self.centerface, image, scale)).collect();
+        let opinions = looks.iter().map(|&look| faces_at(&mut self.centerface, image, look)).collect();
         self.share_memory();
         opinions
     }
 
     #[cfg(not(feature = "centerface"))]
-    fn centerface_opinions(&mut self, _: &RgbImage, _: &[f32]) -> Result<Vec<Vec<Face>>, DetectError> {
+    fn centerface_opinions(&mut self, _: &RgbImage, _: &[Look]) -> Result<Vec<Vec<Face>>, DetectError> {
         Ok(Vec::new())
     }
 
@@ -272,20 +299,25 @@ pub(crate) fn moved(face: &Face, part: Rect) -> Face {
     map_face(face, |p| Point { x: p.x + left, y: p.y + top })
 }
 
-/// What a detector sees in `image` shown at `scale`, in the coordinates of `image`.
+/// What a detector sees in `image` at a look, in the coordinates of `image`.
 fn faces_at(
     detector: &mut impl Detector<Error = DetectError>,
     image: &RgbImage,
-    scale: f32,
+    look: Look,
 ) -> Result<Vec<Face>, DetectError> {
-    if scale == 1.0 {
+    if look == Look::at(1.0) {
         return detector.detect(image.view(), WEAKEST);
     }
     let (width, height) = (image.view().width(), image.view().height());
-    let small = image.resized(scaled(width, scale), scaled(height, scale))?;
+    let mut small = image.resized(scaled(width, look.scale), scaled(height, look.scale))?;
+    if look.mirrored {
+        small = small.mirrored();
+    }
     let faces = detector.detect(small.view(), WEAKEST)?;
     let (sx, sy) = (ratio(width, small.view().width()), ratio(height, small.view().height()));
-    Ok(faces.iter().map(|f| map_face(f, |p| Point { x: p.x * sx, y: p.y * sy })).collect())
+    let enlarged = |face: &Face| map_face(face, |p| Point { x: p.x * sx, y: p.y * sy });
+    let upright = |face: &Face| if look.mirrored { small.mirror_back(face) } else { face.clone() };
+    Ok(faces.iter().map(|face| enlarged(&upright(face))).collect())
 }
 
 fn scaled(side: u32, scale: f32) -> u32 {
@@ -324,6 +356,34 @@ fn spans(side: u32, most: u32) -> impl Iterator<Item = (i32, i32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faceveil_core::geom::RectF;
+    use faceveil_core::raster::RgbView;
+
+    #[test]
+    fn a_mirrored_look_tells_where_faces_are_in_the_picture() {
+        struct Left;
+        impl Detector for Left {
+            type Error = DetectError;
+            fn detect(&mut self, image: RgbView<'_>, _: f32) -> Result<Vec<Face>, DetectError> {
+                // What is seen is the whole left half, its eyes at the bottom left and right.
+                let (w, h) = (image.width() as f32, image.height() as f32);
+                let rect = RectF { left: 0.0, top: 0.0, right: w / 2.0, bottom: h };
+                let eye = |x: f32| Point { x, y: h };
+                let landmarks = [eye(0.0), eye(w / 2.0), eye(9.0), eye(0.0), eye(w / 2.0)];
+                Ok(vec![Face { rect, score: 0.5, landmarks: Some(landmarks), also: Vec::new() }])
+            }
+        }
+        let raster =
+            Raster::new(40, 20, faceveil_core::raster::Color::Rgb, Samples::U8(vec![0; 2400])).unwrap();
+        let part = Rect { left: 0, top: 0, right: 40, bottom: 20 };
+        let image = RgbImage::crop(&raster, part, Backdrop::None);
+        for (look, left) in [(Look::at(0.5), 0.0), (Look::mirrored(0.5), 20.0), (Look::mirrored(1.0), 20.0)] {
+            let face = &faces_at(&mut Left, &image, look).unwrap()[0];
+            assert_eq!(face.rect, RectF { left, top: 0.0, right: left + 20.0, bottom: 20.0 }, "{look:?}");
+            let eyes = face.landmarks.map(|[eye, other, ..]| (eye.x, other.x));
+            assert_eq!(eyes, Some((left, left + 20.0)), "the eye on the picture's left is first, {look:?}");
+        }
+    }
 
     #[test]
     fn tiles_cover_every_pixel_and_overlap() {

@@ -121,6 +121,23 @@ impl RgbImage {
         Self { width, height, pixels: pixels.into_flattened() }
     }
 
+    /// The same picture with left and right changed over.
+    pub fn mirrored(&self) -> Self {
+        let rows = self.pixels.as_chunks::<3>().0.chunks_exact(self.width as usize);
+        let pixels: Vec<[u8; 3]> = rows.flat_map(|row| row.iter().rev().copied()).collect();
+        Self { width: self.width, height: self.height, pixels: pixels.into_flattened() }
+    }
+
+    /// A face of [`Self::mirrored`] in this picture's coordinates, its landmarks in the order of this picture's sides.
+    pub fn mirror_back(&self, face: &Face) -> Face {
+        let w = self.width as f32;
+        let face = map_face(face, |Point { x, y }| Point { x: w - x, y });
+        let landmarks = face
+            .landmarks
+            .map(|[eye, other_eye, nose, mouth, other_mouth]| [other_eye, eye, nose, other_mouth, mouth]);
+        Face { landmarks, ..face }
+    }
+
     /// A face of [`Self::turned`]`(quarters)` in this picture's coordinates.
     pub fn turn_back(&self, face: &Face, quarters: u32) -> Face {
         let (w, h) = (self.width as f32, self.height as f32);

@@ -54,6 +54,11 @@ impl Album {
         &mut self.pages
     }
 
+    /// The pictures, without their timing.
+    pub fn into_pages(self) -> Vec<Photo> {
+        self.pages
+    }
+
     /// The first picture.
     pub fn first(&self) -> &Photo {
         &self.pages[0]

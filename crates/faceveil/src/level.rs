@@ -1,12 +1,15 @@
 //! The operating points. They were chosen on the `tune` part of the public pictures (`cargo xtask tune`) and
 //! measured on the `report` part (`cargo xtask proof`, `docs/proof.md`). `balanced`: the lowest threshold whose rate of
 //! face-free pictures with a false region is about 0.8 × deface's on the `tune` part, so that the rate stays below
-//! deface's on other pictures, and the margin that keeps other pixels under 0.6 × deface's. `fast` and `thorough`: a
-//! threshold somewhat above and far below that, with margins that keep other pixels of news photos under 5 and 8 %.
+//! deface's on other pictures, and the margin that keeps other pixels under 0.6 × deface's. `fast`: a threshold
+//! somewhat above that. `thorough`: the lowest threshold, in tenths, whose rate stays on the `tune` part under 0.63 ×
+//! that of deface at its threshold of 0.1 (0.8, less two standard errors of a rate over the 201 pictures of the `report` part).
+//! The margins of these two keep other pixels of news photos under 5 and 8 %.
 
 use std::fmt;
 
-use faceveil_infer::search::{Looks, SearchSettings};
+use faceveil_core::fusion::Pairing;
+use faceveil_infer::search::{Look, Looks, SearchSettings};
 
 use crate::{Error, ModelInfo, models};
 
@@ -18,9 +21,28 @@ pub enum Level {
     /// YuNet and CenterFace at half and full size, joined.
     #[default]
     Balanced,
-    /// Both at more sizes with a lower threshold, and CenterFace at full size in the tiles of large photos, too.
+    /// Both at more sizes and mirrored, with a lower threshold; CenterFace at full size in the tiles of large photos, too.
     Thorough,
 }
+
+const THIRD: Look = Look::at(0.35);
+const HALF: Look = Look::at(0.5);
+const THREE_QUARTERS: Look = Look::at(0.75);
+const FULL: Look = Look::at(1.0);
+const LARGE: Look = Look::at(1.5);
+const MIRRORED_HALF: Look = Look::mirrored(0.5);
+const MIRRORED: Look = Look::mirrored(1.0);
+const MIRRORED_LARGE: Look = Look::mirrored(1.5);
+
+/// What `thorough` looks at. Mirrored, a picture is as good as another one to a network: its two opinions differ where it
+/// is unsure, and agree more often on a face than on what is none.
+const THOROUGH: Looks = Looks {
+    yunet: &[HALF, FULL, LARGE, MIRRORED_HALF, MIRRORED, MIRRORED_LARGE],
+    centerface: &[THIRD, HALF, FULL, MIRRORED_HALF, MIRRORED],
+};
+
+/// What it looks at in the frames of a video.
+const THOROUGH_FRAMES: Looks = Looks { yunet: &[HALF, FULL, LARGE], centerface: &[THIRD, HALF, FULL] };
 
 impl Level {
     /// All levels, fastest first.
@@ -30,31 +52,50 @@ impl Level {
     pub const fn search(self) -> SearchSettings {
         match self {
             Self::Fast => SearchSettings {
-                view: Looks { yunet: &[1.0], centerface: &[0.5] },
-                turned_view: Looks { yunet: &[0.5], centerface: &[] },
+                view: Looks { yunet: &[FULL], centerface: &[HALF] },
+                turned_view: Looks { yunet: &[HALF], centerface: &[] },
                 tile: None,
                 suspect: 1.0,
+                pairing: Pairing::First,
                 least: -1.6,
                 convincing: 0.5,
                 turned: 1.0,
             },
             Self::Balanced => SearchSettings {
-                view: Looks { yunet: &[1.0], centerface: &[0.5, 1.0] },
-                turned_view: Looks { yunet: &[1.0], centerface: &[0.5] },
-                tile: Some(Looks { yunet: &[0.75], centerface: &[1.0] }),
+                view: Looks { yunet: &[FULL], centerface: &[HALF, FULL] },
+                turned_view: Looks { yunet: &[FULL], centerface: &[HALF] },
+                tile: Some(Looks { yunet: &[THREE_QUARTERS], centerface: &[FULL] }),
                 suspect: 0.1,
+                pairing: Pairing::First,
                 least: -1.85,
                 convincing: 1.0,
                 turned: 1.0,
             },
             Self::Thorough => SearchSettings {
-                view: Looks { yunet: &[0.5, 1.0, 1.5], centerface: &[0.35, 0.5, 1.0] },
-                turned_view: Looks { yunet: &[0.5, 1.0, 1.5], centerface: &[0.35, 0.5, 1.0] },
-                tile: Some(Looks { yunet: &[1.0], centerface: &[0.5, 1.0] }),
+                view: THOROUGH,
+                turned_view: THOROUGH,
+                tile: Some(Looks { yunet: &[FULL], centerface: &[HALF, FULL] }),
                 suspect: 0.06,
-                least: -2.8,
+                pairing: Pairing::Any,
+                least: -2.7,
                 convincing: 1.5,
                 turned: 0.5,
+            },
+        }
+    }
+
+    /// How a level searches the frames of a video: the frames around one are further looks at its faces, so fewer at
+    /// each will do.
+    pub const fn search_of_frames(self) -> SearchSettings {
+        let photo = self.search();
+        match self {
+            Self::Fast | Self::Balanced => photo,
+            Self::Thorough => SearchSettings {
+                view: THOROUGH_FRAMES,
+                turned_view: THOROUGH_FRAMES,
+                pairing: Pairing::First,
+                least: -2.8,
+                ..photo
             },
         }
     }

@@ -17,6 +17,7 @@
 mod detection;
 mod level;
 mod noise;
+pub mod people;
 #[cfg(feature = "image")]
 mod picture;
 pub mod video;
@@ -36,11 +37,15 @@ pub use faceveil_infer::heads::ModelKind;
 pub use faceveil_infer::weights::{ModelInfo, models};
 pub use level::Level;
 
+use std::sync::Arc;
+
 use detection::Finder;
 use faceveil_core::policy::Policy;
 use faceveil_core::raster::Raster;
 use faceveil_core::redact::{RedactError, redact};
+use faceveil_core::track::Likeness;
 use faceveil_infer::gate;
+use people::{Embedder, People, PeopleError};
 
 /// What to do to a photo.
 #[derive(Clone, Debug)]
@@ -60,6 +65,8 @@ pub struct Settings {
     /// A seed makes the noise repeatable, which is weaker: whoever knows it can subtract the noise.
     /// `None` takes the operating system's randomness.
     pub seed: Option<u64>,
+    /// Who is left visible; `None` hides everybody.
+    pub people: Option<Arc<People>>,
 }
 
 impl Default for Settings {
@@ -72,6 +79,7 @@ impl Default for Settings {
             margin: None,
             feather: 0.03,
             seed: None,
+            people: None,
         }
     }
 }
@@ -103,6 +111,9 @@ pub enum Error {
     /// The gate network inside the program cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// People cannot be told from each other.
+    #[error(transparent)]
+    People(#[from] PeopleError),
     /// A detector's threshold is no score.
     #[error("the threshold is {threshold}, must be 0 to 1")]
     Threshold {
@@ -119,7 +130,7 @@ pub enum Error {
 pub struct Report {
     /// The faces found, most certain first.
     pub faces: Vec<Face>,
-    /// What was hidden: one region a face.
+    /// What was hidden: one region a face, but for those of [`Settings::people`].
     pub regions: Vec<Region>,
 }
 
@@ -131,6 +142,7 @@ pub struct Anonymizer {
     feather: f32,
     style: Style,
     seed: Option<u64>,
+    people: Option<(Arc<People>, Embedder)>,
 }
 
 impl Anonymizer {
@@ -144,6 +156,7 @@ impl Anonymizer {
             finder: settings.detection.finder(settings.level)?,
             style: settings.style.clone(),
             seed: settings.seed,
+            people: people::ready(settings)?,
         })
     }
 
@@ -153,12 +166,24 @@ impl Anonymizer {
     /// [`Error`] if the picture could not be searched or a face could not be hidden.
     pub fn anonymize(&mut self, raster: &mut Raster) -> Result<Report, Error> {
         let faces = self.detect(raster)?;
-        let regions = self.regions(&faces);
+        let known = self.known(raster, &faces)?;
+        let regions = self.regions(&faces).into_iter().zip(known);
+        let regions: Vec<Region> = regions.filter(|(_, known)| !known).map(|(region, _)| region).collect();
         self.hide(raster, &regions)?;
         Ok(Report { faces, regions })
     }
 
-    /// The faces that [`Self::anonymize`] would hide, most certain first.
+    /// Which of these faces are surely people who are to stay visible.
+    ///
+    /// # Errors
+    /// [`Error::People`] if they cannot be compared.
+    pub fn known(&mut self, raster: &Raster, faces: &[Face]) -> Result<Vec<bool>, Error> {
+        let Some((people, embedder)) = &mut self.people else { return Ok(vec![false; faces.len()]) };
+        let told = people.look(embedder, raster, faces)?;
+        Ok(told.into_iter().map(|likeness| likeness == Likeness::Known).collect())
+    }
+
+    /// The faces that are found, most certain first.
     ///
     /// # Errors
     /// [`Error`] if the picture could not be searched.
@@ -166,7 +191,7 @@ impl Anonymizer {
         Ok(self.finder.faces(raster)?)
     }
 
-    /// The regions that [`Self::anonymize`] would hide for these faces.
+    /// The regions that hide these faces.
     pub fn regions(&self, faces: &[Face]) -> Vec<Region> {
         match self.finder {
             Finder::Gate(..) => faces.iter().map(|f| gate::region(f, self.feather)).collect(),

@@ -2,16 +2,20 @@
 //!
 //! Tracks, and the veil that a track shares, are in [`crate::core::track`]; files and cameras are other crates' work.
 
+use std::sync::Arc;
+
 use faceveil_core::face::Face;
+use faceveil_core::look::Look;
+use faceveil_core::policy::{Outline, Policy};
 use faceveil_core::raster::{Color, Raster, Samples};
 use faceveil_core::redact::{Noise, SeededNoise};
+use faceveil_core::track::{Likeness, Sighting};
 use faceveil_infer::search::SearchSettings;
 
 use crate::detection::Finder;
 use crate::noise::SystemNoise;
+use crate::people::{self, Embedder, People};
 use crate::{Detection, Error, Level, Settings};
-use faceveil_core::look::Look;
-use faceveil_core::policy::{Outline, Policy};
 
 /// How much weaker than a face of its own a detection may be to continue a track, in log-odds.
 const WEAKER: f32 = 1.0;
@@ -89,7 +93,7 @@ impl Level {
     }
 
     fn video_search(self, turned: bool, close: bool) -> SearchSettings {
-        let photo = self.search();
+        let photo = self.search_of_frames();
         let convincing = if turned { photo.convincing } else { f32::NEG_INFINITY };
         SearchSettings {
             least: photo.least - WEAKER,
@@ -108,6 +112,7 @@ pub struct FrameSearch {
     searches: u32,
     strong: f32,
     certain: f32,
+    people: Option<(Arc<People>, Embedder)>,
 }
 
 impl FrameSearch {
@@ -115,7 +120,7 @@ impl FrameSearch {
     /// [`Error`] if the settings are out of range or need a detector that this build leaves out.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let finder = settings.detection.finder(settings.level)?;
-        let odds = settings.level.search().least;
+        let odds = settings.level.search_of_frames().least;
         let score = |odds: f32| 1.0 / (1.0 + (-odds).exp());
         let strong = match &finder {
             Finder::Level(_) => score(odds),
@@ -123,7 +128,8 @@ impl FrameSearch {
             Finder::Gate(gate, certain) => certain.unwrap_or(gate.point().certain),
         };
         let certain = if matches!(finder, Finder::Level(_)) { score(odds + CERTAIN) } else { strong };
-        Ok(Self { finder, level: settings.level, searches: 0, strong, certain })
+        let people = people::ready(settings)?;
+        Ok(Self { finder, level: settings.level, searches: 0, strong, certain, people })
     }
 
     /// Score from which a face starts a track.
@@ -136,12 +142,30 @@ impl FrameSearch {
         self.certain
     }
 
+    /// As [`Self::faces`], each with whether it is somebody who is to stay visible.
+    ///
+    /// # Errors
+    /// As [`Self::faces`], and [`Error::People`] if they could not be compared.
+    pub fn compared(&mut self, look: Look, close: bool) -> Result<Vec<Sighting>, Error> {
+        let (faces, raster) = self.search(look, close)?;
+        let told = match &mut self.people {
+            Some((people, embedder)) => people.look(embedder, &raster, &faces)?,
+            None => vec![Likeness::Unknown; faces.len()],
+        };
+        let sighting = |(face, likeness)| Sighting { likeness, ..Sighting::from(face) };
+        Ok(faces.into_iter().zip(told).map(sighting).collect())
+    }
+
     /// The faces of a frame, those that are too weak to start a track included, in pixels of `look`; `close` looks for
     /// small ones in tiles as well.
     ///
     /// # Errors
     /// [`Error`] if the frame could not be searched: it must not be published.
     pub fn faces(&mut self, look: Look, close: bool) -> Result<Vec<Face>, Error> {
+        Ok(self.search(look, close)?.0)
+    }
+
+    fn search(&mut self, look: Look, close: bool) -> Result<(Vec<Face>, Raster), Error> {
         let turned = self.searches.is_multiple_of(TURNED_EVERY);
         self.searches = self.searches.wrapping_add(1);
         let (width, height) = (look.width, look.height);
@@ -151,9 +175,12 @@ impl FrameSearch {
             Finder::Level(search) => search.set(self.level.video_search(turned, close)),
             Finder::One(search) => search.set_turned(turned),
             // What is less certain continues tracks.
-            Finder::Gate(gate, _) => return Ok(gate.faces(&raster, Some(gate.point().threshold))?),
+            Finder::Gate(gate, _) => {
+                let faces = gate.faces(&raster, Some(gate.point().threshold))?;
+                return Ok((faces, raster));
+            }
         }
-        Ok(self.finder.faces(&raster)?)
+        Ok((self.finder.faces(&raster)?, raster))
     }
 }
 

@@ -99,6 +99,17 @@ pub enum PlanError {
     /// A sidecar lies beside an output, and standard output has no place.
     #[error("-o - (standard output) has no place for a sidecar; --sidecar=false writes none")]
     NoPlaceForSidecar,
+    /// Somebody who is to stay visible cannot be told from others.
+    #[error("{path}: {reason}")]
+    People {
+        /// The picture, or the embedder.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The tracks of parts that an earlier run has finished are not known any more.
+    #[error("--resume writes no sidecar; leave one of them out")]
+    ResumeSidecar,
     /// A dry run writes nothing.
     #[error("--preview shows outputs, and --dry-run makes none")]
     PreviewOfNothing,

@@ -29,6 +29,35 @@ use page::{Page, TILES};
 /// Bytes of a tile's pixels.
 const PIXELS: usize = 3 * SIDE * SIDE;
 
+/// Tiles of one video that are kept.
+const MOST_OF_A_VIDEO: usize = 200;
+
+/// The weakest tiles of one video, so that memory does not grow with its length.
+#[derive(Debug, Default)]
+pub struct Weakest(Vec<Tile>);
+
+impl Weakest {
+    /// Takes a tile, if there is one.
+    pub fn take(&mut self, tile: Option<Tile>) {
+        self.0.extend(tile);
+        if self.0.len() >= 3 * MOST_OF_A_VIDEO / 2 {
+            self.cut();
+        }
+    }
+
+    /// The weakest of all.
+    pub fn finish(mut self) -> Vec<Tile> {
+        self.cut();
+        self.0
+    }
+
+    fn cut(&mut self) {
+        let score = |tile: &Tile| tile.score.unwrap_or(f32::INFINITY);
+        self.0.sort_by(|a, b| score(a).total_cmp(&score(b)));
+        self.0.truncate(MOST_OF_A_VIDEO);
+    }
+}
+
 /// Collects tiles, then writes the sheet.
 #[derive(Debug)]
 pub struct Preview {

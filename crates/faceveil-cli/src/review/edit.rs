@@ -15,6 +15,7 @@ use crate::args::BlurArgs;
 use crate::blur;
 use crate::choices::Choices;
 use crate::outcome::Status;
+use crate::people::{self, Pixels};
 use crate::plan::BlurPlan;
 use crate::sidecar::{Origin, RegionLine, RegionRecord, Sidecar};
 
@@ -102,6 +103,12 @@ fn plan(batch: &Batch, id: usize, output: &Path) -> anyhow::Result<BlurPlan> {
     let args = BlurArgs {
         start: None,
         end: None,
+        keep: Vec::new(),
+        embedder: None,
+        embedder_pixels: Pixels::Arcface,
+        keep_above: people::ABOVE,
+        resume: false,
+        part_frames: 1,
         thumbnails: false,
         inputs: vec![batch.original(id)?],
         from: vec![batch.sidecar(id)?.to_owned()],
@@ -131,7 +138,7 @@ fn apply(
     let mut ids = BTreeMap::new();
     for edit in edits {
         let id = if edit.id.starts_with(NEW) && edit.origin == Origin::Added {
-            let id = record.add(edit.region.shapes.clone(), edit.region.feather);
+            let id = record.add(edit.page, edit.region.shapes.clone(), edit.region.feather);
             let twice = ids.insert(edit.id.clone(), id.clone());
             ensure!(twice.is_none(), "the new region {} is there twice", edit.id);
             id
@@ -139,7 +146,7 @@ fn apply(
             edit.id.clone()
         };
         let region = record.region_mut(&id).with_context(|| format!("the sidecar has no region {id}"))?;
-        // Where a region comes from and whose it is are no edits.
+        // Where a region is from, whose it is and on which page are no edits.
         (region.hidden, region.note, region.region) = (edit.hidden, edit.note, edit.region);
     }
     Ok(ids)

@@ -30,8 +30,8 @@ pub enum Route {
     Batch,
     /// A sidecar.
     Picture(usize),
-    /// A picture or a part of it.
-    View(Which, usize, Option<Part>),
+    /// A page of a picture, counted from 1, or a part of it.
+    View(Which, usize, u32, Option<Part>),
     /// Write a sidecar.
     Save(usize),
     /// Write an output.
@@ -61,7 +61,7 @@ impl<'b> Routes<'b> {
         let route = route(path).ok_or(404_u16)?;
         let writes = matches!(route, Route::Save(_) | Route::Render(_));
         match &route {
-            Route::Picture(id) | Route::View(_, id, _) | Route::Save(id) | Route::Render(id)
+            Route::Picture(id) | Route::View(_, id, ..) | Route::Save(id) | Route::Render(id)
                 if *id >= self.batch.count() =>
             {
                 Err(404)
@@ -88,7 +88,7 @@ impl<'b> Routes<'b> {
                 Ok(opened) => Reply::json(200, &json!({ "version": opened.version, "sidecar": opened.json })),
                 Err(e) => Reply::error(422, &format!("{e:#}")),
             },
-            Route::View(which, id, part) => match self.views.jpeg(id, which, part) {
+            Route::View(which, id, page, part) => match self.views.jpeg(id, which, page, part) {
                 Ok(jpeg) => Reply { status: 200, kind: "image/jpeg", body: jpeg.to_vec() },
                 Err(e) => Reply::error(422, &format!("{e:#}")),
             },
@@ -117,15 +117,30 @@ fn route(path: &str) -> Option<Route> {
         ["icon.svg"] => Route::File("image/svg+xml", ICON),
         ["batch"] => Route::Batch,
         ["picture", id] => Route::Picture(number(id)?),
-        ["view", which, id] => Route::View(which_of(which)?, number(id)?, None),
-        ["view", which, id, left, top, width, height] => {
-            let [left, top, width, height] = [number(left)?, number(top)?, number(width)?, number(height)?];
-            Route::View(which_of(which)?, number(id)?, Some(Part { left, top, width, height }))
+        ["view", which, id, ref rest @ ..] => {
+            let (page, part) = view(rest)?;
+            Route::View(which_of(which)?, number(id)?, page, part)
         }
         ["save", id] => Route::Save(number(id)?),
         ["render", id] => Route::Render(number(id)?),
         _ => return None,
     })
+}
+
+/// Which page of a picture, the first if none is named, and which part of it.
+fn view(words: &[&str]) -> Option<(u32, Option<Part>)> {
+    let (page, words) = match words {
+        ["page", page, rest @ ..] => (number(page)?, rest),
+        all => (1, all),
+    };
+    match *words {
+        [] => Some((page, None)),
+        [left, top, width, height] => {
+            let [left, top, width, height] = [number(left)?, number(top)?, number(width)?, number(height)?];
+            Some((page, Some(Part { left, top, width, height })))
+        }
+        _ => None,
+    }
 }
 
 fn which_of(word: &str) -> Option<Which> {
@@ -151,8 +166,13 @@ mod tests {
         for (path, want) in [
             ("batch", Some(Route::Batch)),
             ("picture/12", Some(Route::Picture(12))),
-            ("view/original/3", Some(Route::View(Which::Original, 3, None))),
-            ("view/result/3/1/2/3/4", Some(Route::View(Which::Result, 3, Some(part)))),
+            ("view/original/3", Some(Route::View(Which::Original, 3, 1, None))),
+            ("view/result/3/1/2/3/4", Some(Route::View(Which::Result, 3, 1, Some(part)))),
+            ("view/original/3/page/7", Some(Route::View(Which::Original, 3, 7, None))),
+            ("view/result/3/page/7/1/2/3/4", Some(Route::View(Which::Result, 3, 7, Some(part)))),
+            ("view/original/3/page", None),
+            ("view/original/3/page/-1", None),
+            ("view/original/3/page/1/2", None),
             ("save/0", Some(Route::Save(0))),
             ("render/0", Some(Route::Render(0))),
             ("picture/", None),
@@ -164,7 +184,8 @@ mod tests {
             ("view/original/1/2/3/4", None),
             ("view/other/1", None),
             ("view/original/0/4294967296/0/1/1", None),
-            ("view/result/3?7", Some(Route::View(Which::Result, 3, None))),
+            ("view/original/0/page/4294967296", None),
+            ("view/result/3?7", Some(Route::View(Which::Result, 3, 1, None))),
             ("batch?/../x", Some(Route::Batch)),
             ("/", None),
             ("review.html", None),

@@ -63,7 +63,9 @@ pub fn page(record: &VideoRecord) -> anyhow::Result<Value> {
         })
         .collect();
     let settings = serde_json::to_value(&record.settings)?;
-    Ok(json!({ "size": [WIDTH, height], "settings": settings, "faces": faces, "regions": regions }))
+    let video = json!({ "size": record.size, "frames": record.frames });
+    let size = [WIDTH, height];
+    Ok(json!({ "size": size, "video": video, "settings": settings, "faces": faces, "regions": regions }))
 }
 
 /// Takes what the page has decided about tracks.
@@ -171,6 +173,7 @@ mod tests {
         let mut record = sample();
         let page = page(&record).unwrap();
         assert_eq!(page["size"], json!([WIDTH, ROW]));
+        assert_eq!(page["video"], json!({ "size": record.size, "frames": record.frames }));
         let region = &page["regions"][0];
         assert_eq!((&region["id"], &region["hidden"]), (&json!("t1"), &json!(false)));
         assert_eq!(region["shapes"].as_array().map(Vec::len), Some(2));

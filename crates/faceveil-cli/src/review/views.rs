@@ -1,5 +1,5 @@
 //! Pictures as the page shows them: scaled down, as JPEG, without metadata. Bounded memory: one decoded
-//! picture, and the views made last.
+//! file, and the views made last.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use anyhow::{Context, bail, ensure};
 use faceveil_core::raster::{Color, Raster, Samples};
 use faceveil_media::{
-    EncodeOptions, Format, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source, decode, encode, files,
+    EncodeOptions, Format, Limits, Photo, PngCoding, PngColour, SafeMetadata, Source, decode_album, encode,
+    files,
 };
 use sha2::{Digest, Sha256};
 
@@ -51,6 +52,7 @@ struct Stamp(u64, Option<SystemTime>);
 
 type Key = (usize, Which);
 
+/// A picture, or a page or frame of a file.
 struct Decoded {
     raster: Raster,
     icc: Option<Vec<u8>>,
@@ -61,12 +63,12 @@ pub struct Views<'b> {
     batch: &'b Batch,
     limits: Limits,
     /// Held while one is decoded, so that there are never two.
-    decoded: Mutex<Option<(Key, Stamp, Arc<Decoded>)>>,
+    decoded: Mutex<Option<(Key, Stamp, Arc<Vec<Decoded>>)>>,
     kept: Mutex<VecDeque<View>>,
 }
 
 struct View {
-    of: (Key, Stamp, Option<Part>),
+    of: (Key, Stamp, u32, Option<Part>),
     jpeg: Arc<Vec<u8>>,
 }
 
@@ -76,11 +78,17 @@ impl<'b> Views<'b> {
         Self { batch, limits, decoded: Mutex::default(), kept: Mutex::default() }
     }
 
-    /// A picture, or a part of it, as JPEG of at most [`LONGEST`] pixels a side.
+    /// A picture, or a part of it, as JPEG of at most [`LONGEST`] pixels a side; `page` is counted from 1.
     ///
     /// # Errors
     /// The picture is not there, cannot be read, or is not the one that the sidecar belongs to.
-    pub fn jpeg(&self, id: usize, which: Which, part: Option<Part>) -> anyhow::Result<Arc<Vec<u8>>> {
+    pub fn jpeg(
+        &self,
+        id: usize,
+        which: Which,
+        page: u32,
+        part: Option<Part>,
+    ) -> anyhow::Result<Arc<Vec<u8>>> {
         let path = match which {
             Which::Original => self.batch.original(id)?,
             Which::Result => self.batch.output(id)?,
@@ -88,14 +96,15 @@ impl<'b> Views<'b> {
         let place = || path.display().to_string();
         let metadata = path.metadata().with_context(place)?;
         let stamp = Stamp(metadata.len(), metadata.modified().ok());
-        let of = ((id, which), stamp, part);
+        let of = ((id, which), stamp, page, part);
         if let Some(jpeg) = self.recall(&of) {
             return Ok(jpeg);
         }
         let jpeg = match self.batch.open(id)?.record {
             Record::Photo(record) => {
-                let decoded = self.decoded(id, which, stamp, &path, &record).with_context(place)?;
-                Arc::new(render(&decoded, part)?)
+                let pages = self.decoded(id, which, stamp, &path, &record).with_context(place)?;
+                let decoded = (page as usize).checked_sub(1).and_then(|at| pages.get(at));
+                Arc::new(render(decoded.context("there is no such page")?, part)?)
             }
             // A time line has no parts, and looks the same for the result.
             Record::Video(record) => {
@@ -106,7 +115,7 @@ impl<'b> Views<'b> {
         Ok(jpeg)
     }
 
-    fn recall(&self, of: &(Key, Stamp, Option<Part>)) -> Option<Arc<Vec<u8>>> {
+    fn recall(&self, of: &(Key, Stamp, u32, Option<Part>)) -> Option<Arc<Vec<u8>>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.iter().position(|view| view.of == *of)?;
         let view = kept.remove(at)?;
@@ -134,7 +143,7 @@ impl<'b> Views<'b> {
         stamp: Stamp,
         path: &Path,
         record: &Sidecar,
-    ) -> anyhow::Result<Arc<Decoded>> {
+    ) -> anyhow::Result<Arc<Vec<Decoded>>> {
         let key = (id, which);
         let mut slot = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, _, decoded)) = slot.as_ref().filter(|(k, s, _)| (*k, *s) == (key, stamp)) {
@@ -147,10 +156,16 @@ impl<'b> Views<'b> {
             let sha256 = hex(&Sha256::digest(&bytes));
             ensure!(sha256 == record.source.sha256, "not the photo that the sidecar was written for");
         }
-        let Photo { raster, icc, .. } = decode(&bytes, &self.limits)?;
-        let size = [raster.width(), raster.height()];
-        ensure!(size == record.size, "it has {size:?} pixels, the sidecar says {:?}", record.size);
-        let decoded = Arc::new(Decoded { raster, icc });
+        let photos = decode_album(&bytes, &self.limits)?.into_pages();
+        let (got, want) = (photos.len(), record.pages.len());
+        ensure!(got == want, "it has {got} pages or frames, the sidecar says {want}");
+        let mut pages = Vec::with_capacity(got);
+        for (Photo { raster, icc, .. }, want) in photos.into_iter().zip(&record.pages) {
+            let size = [raster.width(), raster.height()];
+            ensure!(size == *want, "it has {size:?} pixels, the sidecar says {want:?}");
+            pages.push(Decoded { raster, icc });
+        }
+        let decoded = Arc::new(pages);
         *slot = Some((key, stamp, decoded.clone()));
         Ok(decoded)
     }

@@ -27,7 +27,11 @@ pub enum SidecarError {
     #[error("not a sidecar: it has no \"faceveil_sidecar\"")]
     NoVersion,
     /// Another version of the format.
-    #[error("a sidecar of version {got}; this program reads version {}", super::VERSION)]
+    #[error(
+        "a sidecar of version {got}; this program reads the versions {} and {}",
+        super::VERSION,
+        super::VERSION_OF_PAGES
+    )]
     Version {
         /// What stands there, its first 40 characters.
         got: String,
@@ -86,8 +90,26 @@ pub enum SidecarError {
         /// The face's id.
         face: String,
     },
+    /// A face or a region is on a page that is not there.
+    #[error("{id} is on page or frame {page}, and there are {pages}")]
+    NoPage {
+        /// Its id.
+        id: String,
+        /// The page, counted from 1.
+        page: u32,
+        /// How many there are.
+        pages: usize,
+    },
+    /// Only a sidecar of several pages or frames says on which one something is, and it must.
+    #[error("{id} {}", if *several { "does not say on which page or frame it is" } else { "is on a page, and there is a single picture" })]
+    Page {
+        /// The face's or region's id.
+        id: String,
+        /// Whether the sidecar is of several.
+        several: bool,
+    },
     /// A region names a face that is not there.
-    #[error("{region} is the region of {face}, which is not among the faces")]
+    #[error("{region} is the region of {face}, which is not among the faces of its picture")]
     UnknownFace {
         /// The region's id.
         region: String,

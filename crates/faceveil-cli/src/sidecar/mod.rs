@@ -6,10 +6,10 @@
 //! where somebody set [`RegionRecord::hidden`] to `false`, never because a line got lost.
 //! Not for finding the photo that a sidecar belongs to.
 
+mod check;
 mod error;
 mod wire;
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use faceveil_core::redact::Shape;
 use faceveil_media::{Format, Limits, files};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use check::{at_most, check_id};
 pub use error::SidecarError;
 pub(crate) use wire::{RegionLine, check_digest, check_settings};
 
@@ -25,13 +26,17 @@ use crate::choices::{self, Choices, KeepMetadata, Level, Rgb, StyleName};
 
 /// What follows the output's name in the sidecar's.
 pub const ENDING: &str = ".faceveil.json";
-/// The version of the format that is written, and the only one that is read.
+/// The version of a sidecar of a single picture.
 pub const VERSION: u64 = 1;
+/// The version of a sidecar of several pages or frames. These two are written and read, no others.
+pub const VERSION_OF_PAGES: u64 = 2;
 /// Bytes of a sidecar at most.
 pub const MAX_BYTES: u64 = 16 << 20;
-/// Faces of a photo at most.
+/// Pages or frames of a file at most.
+pub const MAX_PAGES: usize = 10_000;
+/// Faces of a file at most.
 pub const MAX_FACES: usize = 10_000;
-/// Regions of a photo at most.
+/// Regions of a file at most.
 pub const MAX_REGIONS: usize = 20_000;
 /// Shapes of a region, and other opinions on a face, at most.
 pub const MAX_SHAPES: usize = 64;
@@ -49,8 +54,8 @@ pub struct Sidecar {
     pub source: Source,
     /// The output.
     pub result: Output,
-    /// Width and height of the upright picture in pixels.
-    pub size: [u32; 2],
+    /// Width and height in pixels of the upright picture, or of each page or frame; never empty.
+    pub pages: Vec<[u32; 2]>,
     /// The models that looked for faces.
     pub models: Vec<Model>,
     /// What was chosen.
@@ -150,6 +155,8 @@ impl Settings {
 pub struct FaceRecord {
     /// Names it for good within the sidecar.
     pub id: String,
+    /// Page or frame, counted from 1.
+    pub page: u32,
     /// Box, score, landmarks, boxes of other opinions.
     pub face: Face,
 }
@@ -171,6 +178,8 @@ pub enum Origin {
 pub struct RegionRecord {
     /// Names it for good within the sidecar.
     pub id: String,
+    /// Page or frame, counted from 1.
+    pub page: u32,
     /// Where it comes from.
     pub origin: Origin,
     /// Id of the face that it hides.
@@ -180,7 +189,7 @@ pub struct RegionRecord {
     pub hidden: bool,
     /// Why, or whatever else is to be kept in mind; at most [`MAX_NOTE`] characters.
     pub note: Option<String>,
-    /// Its shapes in pixels of the upright picture, and the width of the soft edge.
+    /// Its shapes in pixels of the upright page, and the width of the soft edge.
     pub region: Region,
 }
 
@@ -238,12 +247,13 @@ impl Sidecar {
         Ok(files::write_atomically(path, &self.to_json()?, overwrite)?)
     }
 
-    /// Adds a region that somebody has drawn, and returns its id, which no region ever had. `feather` in
-    /// pixels. Removing it again is setting [`RegionRecord::hidden`] to `false`.
-    pub fn add(&mut self, shapes: Vec<Shape>, feather: f32) -> String {
-        let id = fresh_id(&self.regions);
+    /// Adds a region that somebody has drawn on `page`, counted from 1, and returns its id, which no region ever
+    /// had. `feather` in pixels. Removing it again is setting [`RegionRecord::hidden`] to `false`.
+    pub fn add(&mut self, page: u32, shapes: Vec<Shape>, feather: f32) -> String {
+        let id = format!("r{}", fresh_number(&self.regions));
         self.regions.push(RegionRecord {
             id: id.clone(),
+            page,
             origin: Origin::Added,
             face: None,
             hidden: true,
@@ -263,124 +273,17 @@ impl Sidecar {
         self.faces.iter().find(|f| f.id == id).map(|f| &f.face)
     }
 
-    /// What is to be hidden.
-    pub fn hidden(&self) -> Vec<Region> {
-        self.regions.iter().filter(|r| r.hidden).map(|r| r.region.clone()).collect()
-    }
-
-    /// Whether it keeps the format's promises.
-    ///
-    /// # Errors
-    /// [`SidecarError`] names the first place that does not.
-    pub fn check(&self) -> Result<(), SidecarError> {
-        at_most("faces", self.faces.len(), MAX_FACES)?;
-        at_most("regions", self.regions.len(), MAX_REGIONS)?;
-        if self.size.contains(&0) {
-            return Err(SidecarError::number("size", 0.0, "at least 1"));
-        }
-        wire::check_settings(&self.settings)?;
-        let mut faces = HashSet::new();
-        for face in &self.faces {
-            check_id(&face.id, &mut faces)?;
-            check_face(face)?;
-        }
-        let mut regions = HashSet::new();
-        let mut covered = HashSet::new();
-        for region in &self.regions {
-            check_id(&region.id, &mut regions)?;
-            self.check_region(region)?;
-            if let Some(face) = &region.face {
-                let known = faces.contains(&**face);
-                let unknown = || SidecarError::UnknownFace { region: region.id.clone(), face: face.clone() };
-                known.then(|| covered.insert(&**face)).ok_or_else(unknown)?;
-            }
-        }
-        let alone = self.faces.iter().find(|f| !covered.contains(&*f.id));
-        alone.map_or(Ok(()), |f| Err(SidecarError::Uncovered { face: f.id.clone() }))
-    }
-
-    fn check_region(&self, record: &RegionRecord) -> Result<(), SidecarError> {
-        let id = &record.id;
-        let RegionRecord { region, note, .. } = record;
-        at_most("shapes of a region", region.shapes.len(), MAX_SHAPES)?;
-        at_most("characters of a note", note.as_ref().map_or(0, |n| n.chars().count()), MAX_NOTE)?;
-        if region.shapes.is_empty() {
-            return Err(SidecarError::Empty { region: id.clone() });
-        }
-        ranged(&format!("the feather of {id}"), region.feather, 0.0, FARTHEST, "0 to 1000000")?;
-        region.shapes.iter().try_for_each(|shape| check_shape(id, shape))?;
-        // A detector's own box may lie outside; a region that somebody put there was meant to hide something.
-        let bounds = region.bounds();
-        let inside = bounds.pixels(self.size[0], self.size[1]).is_some();
-        if record.hidden && record.origin != Origin::Detected && !inside {
-            return Err(SidecarError::Outside { region: id.clone(), size: self.size });
-        }
-        Ok(())
+    /// Width and height of a page, counted from 1, in pixels.
+    pub fn size_of(&self, page: u32) -> Option<[u32; 2]> {
+        self.pages.get(usize::try_from(page).ok()?.checked_sub(1)?).copied()
     }
 }
 
-/// `r1`, `r2`, …: one more than the largest number that an id has.
-pub fn fresh_id(regions: &[RegionRecord]) -> String {
+/// One more than the largest number of an id `r1`, `r2`, ….
+pub fn fresh_number(regions: &[RegionRecord]) -> u64 {
     let number = |r: &RegionRecord| r.id.strip_prefix('r')?.parse::<u32>().ok();
     let last = regions.iter().filter_map(number).max().unwrap_or(0);
-    format!("r{}", u64::from(last) + 1)
-}
-
-pub(crate) fn check_id<'a>(id: &'a str, taken: &mut HashSet<&'a str>) -> Result<(), SidecarError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    if !(1..=64).contains(&id.len()) || !id.bytes().all(plain) {
-        return Err(SidecarError::Id { id: id.chars().take(80).collect() });
-    }
-    taken.insert(id).then_some(()).ok_or_else(|| SidecarError::Duplicate { id: id.to_owned() })
-}
-
-fn check_face(record: &FaceRecord) -> Result<(), SidecarError> {
-    let FaceRecord { id, face } = record;
-    at_most("opinions on a face", face.also.len(), MAX_SHAPES)?;
-    ranged(&format!("the score of {id}"), face.score, 0.0, 1.0, "0 to 1")?;
-    for rect in std::iter::once(&face.rect).chain(&face.also) {
-        check_rect(id, rect)?;
-    }
-    let points = face.landmarks.iter().flatten().flat_map(|p| [p.x, p.y]);
-    points.into_iter().try_for_each(|v| place(id, v))
-}
-
-fn check_shape(id: &str, shape: &Shape) -> Result<(), SidecarError> {
-    match shape {
-        Shape::Box(rect) => check_rect(id, rect),
-        Shape::Ellipse(e) => {
-            place(id, e.centre.x)?;
-            place(id, e.centre.y)?;
-            for radius in [e.radius_x, e.radius_y] {
-                let what = format!("a half axis of {id}");
-                ranged(&what, radius, f32::MIN_POSITIVE, FARTHEST, "more than 0 and at most 1000000")?;
-            }
-            let degrees = e.angle.to_degrees();
-            // A hair more, for the rounding of the way there and back.
-            ranged(&format!("the angle of {id}"), degrees, -360.01, 360.01, "-360 to 360")
-        }
-    }
-}
-
-fn check_rect(id: &str, rect: &faceveil_core::geom::RectF) -> Result<(), SidecarError> {
-    for edge in [rect.left, rect.top, rect.right, rect.bottom] {
-        place(id, edge)?;
-    }
-    let least = (rect.right - rect.left).min(rect.bottom - rect.top);
-    ranged(&format!("a width or height of {id}"), least, f32::MIN_POSITIVE, f32::MAX, "more than 0")
-}
-
-fn place(id: &str, value: f32) -> Result<(), SidecarError> {
-    ranged(&format!("a coordinate of {id}"), value, -FARTHEST, FARTHEST, "-1000000 to 1000000")
-}
-
-fn ranged(what: &str, value: f32, low: f32, high: f32, range: &'static str) -> Result<(), SidecarError> {
-    let inside = (low..=high).contains(&value);
-    inside.then_some(()).ok_or_else(|| SidecarError::number(what, f64::from(value), range))
-}
-
-pub(crate) fn at_most(what: &'static str, got: usize, limit: usize) -> Result<(), SidecarError> {
-    if got > limit { Err(SidecarError::TooMany { what, got, limit }) } else { Ok(()) }
+    u64::from(last) + 1
 }
 
 #[cfg(test)]

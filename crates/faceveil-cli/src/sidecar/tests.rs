@@ -13,6 +13,7 @@ fn sample() -> Sidecar {
     let sha256 = "ab".repeat(32);
     let record = |id: &str, origin, face: Option<&str>, region| RegionRecord {
         id: id.to_owned(),
+        page: 1,
         origin,
         face: face.map(str::to_owned),
         hidden: true,
@@ -26,7 +27,7 @@ fn sample() -> Sidecar {
         program: "0.1.0".to_owned(),
         source: Source { path: Some("../a b/ü.jpg".to_owned()), bytes: 12, sha256: sha256.clone() },
         result: Output { format: Format::Png, bytes: 34, sha256: sha256.clone() },
-        size: [512, 384],
+        pages: vec![[512, 384]],
         models: vec![Model { name: "yunet".to_owned(), sha256: sha256.clone() }],
         settings: Settings {
             level: Level::Thorough,
@@ -42,6 +43,7 @@ fn sample() -> Sidecar {
         },
         faces: vec![FaceRecord {
             id: "f1".to_owned(),
+            page: 1,
             face: Face { rect, score: 0.123_456_79, landmarks: Some(landmarks), also },
         }],
         regions: vec![record("r1", Origin::Detected, Some("f1"), Region::around(shapes, 2.7)), shown],
@@ -79,8 +81,12 @@ fn every_truncation_is_an_error() {
 
 #[test]
 fn odd_values_are_named() {
-    let cases: [(&str, Value, &str); 41] = [
-        ("/faceveil_sidecar", json!(2), "a sidecar of version 2; this program reads version 1"),
+    let cases: [(&str, Value, &str); 45] = [
+        ("/faceveil_sidecar", json!(3), "a sidecar of version 3; this program reads the versions 1 and 2"),
+        ("/faceveil_sidecar", json!(2), "\"pages\" must list two sizes or more"),
+        ("/pages", json!([[512, 384], [512, 384]]), "\"size\" must be there, and no \"pages\""),
+        ("/faces/0/page", json!(1), "f1 is on a page, and there is a single picture"),
+        ("/regions/1/page", json!(1), "mine is on a page, and there is a single picture"),
         ("/faceveil_sidecar", json!("1"), "a sidecar of version \"1\""),
         ("/faceveil_sidecar", json!(1.5), "a sidecar of version 1.5"),
         ("/faceveil_sidecar", json!(null), "it has no \"faceveil_sidecar\""),
@@ -118,22 +124,80 @@ fn odd_values_are_named() {
         ("/regions/0/shapes/0/outline", json!("star"), "unknown variant `star`"),
         ("/regions/0/shapes", json!([]), "r1 has no shapes"),
         ("/regions/0/origin", json!("guess"), "unknown variant `guess`"),
-        ("/regions/0/face", json!("f9"), "r1 is the region of f9, which is not among the faces"),
+        (
+            "/regions/0/face",
+            json!("f9"),
+            "r1 is the region of f9, which is not among the faces of its picture",
+        ),
         ("/regions/1/id", json!("a b"), "the id \"a b\" is not"),
         ("/regions/1/id", json!("r1"), "the id r1 is given twice"),
     ];
+    all_named(value, &cases);
+}
+
+/// Each odd value in its place is an error that names it.
+fn all_named(value: fn() -> Value, cases: &[(&str, Value, &str)]) {
     for (place, odd, words) in cases {
         let mut value = value();
         let (above, name) = place.rsplit_once('/').unwrap();
         let above = value.pointer_mut(above).unwrap_or_else(|| panic!("{place}"));
         match above {
             Value::Array(items) => items[name.parse::<usize>().unwrap()] = odd.clone(),
-            Value::Object(fields) => drop(fields.insert(name.to_owned(), odd.clone())),
+            Value::Object(fields) => drop(fields.insert((*name).to_owned(), odd.clone())),
             other => panic!("{other}"),
         }
         let error = parse(&value).expect_err(place).to_string();
         assert!(error.contains(words), "{place} = {odd}: {error}");
     }
+}
+
+/// Two frames, each with a face.
+fn of_pages() -> Sidecar {
+    let mut sidecar = sample();
+    sidecar.pages = vec![[512, 384], [200, 300]];
+    let mut face = sidecar.faces[0].clone();
+    (face.id, face.page) = ("f2".to_owned(), 2);
+    let mut region = sidecar.regions[0].clone();
+    (region.id, region.page, region.face) = ("r2".to_owned(), 2, Some("f2".to_owned()));
+    sidecar.faces.push(face);
+    sidecar.regions.push(region);
+    sidecar
+}
+
+fn value_of_pages() -> Value {
+    serde_json::from_slice(&of_pages().to_json().unwrap()).unwrap()
+}
+
+#[test]
+fn several_pages_are_version_2_and_all_on_them_says_where_it_is() {
+    let json = of_pages().to_json().unwrap();
+    assert_eq!(Sidecar::parse(&json).unwrap(), of_pages());
+    let value = value_of_pages();
+    assert_eq!((&value["faceveil_sidecar"], &value["size"]), (&json!(2), &Value::Null));
+    assert_eq!(
+        (&value["pages"], &value["regions"][2]["page"]),
+        (&json!([[512, 384], [200, 300]]), &json!(2))
+    );
+    let cases = [
+        ("/faceveil_sidecar", json!(1), "\"size\" must be there, and no \"pages\""),
+        ("/size", json!([512, 384]), "\"pages\" must list two sizes or more"),
+        ("/pages", json!([[512, 384]]), "\"pages\" must list two sizes or more"),
+        ("/pages", json!([[512, 384], [0, 1]]), "size is 0, must be at least 1"),
+        ("/pages", json!(vec![[1, 1]; MAX_PAGES + 1]), "10001 pages, at most 10000"),
+        ("/faces/1/page", json!(null), "f2 does not say on which page or frame it is"),
+        ("/regions/0/page", json!(null), "r1 does not say on which page or frame it is"),
+        ("/faces/1/page", json!(0), "f2 is on page or frame 0, and there are 2"),
+        ("/regions/1/page", json!(3), "mine is on page or frame 3, and there are 2"),
+        ("/regions/2/page", json!(1), "r2 is the region of f2, which is not among the faces of its picture"),
+    ];
+    all_named(value_of_pages, &cases);
+    // Inside the first page, outside the second.
+    let mut sidecar = of_pages();
+    let far = || vec![Shape::Box(RectF { left: 300.0, top: 0.0, right: 400.0, bottom: 10.0 })];
+    assert_eq!(sidecar.add(1, far(), 0.0), "r3");
+    assert!(sidecar.to_json().is_ok());
+    sidecar.add(2, far(), 0.0);
+    assert_eq!(sidecar.to_json().unwrap_err().to_string(), "r4 lies outside the picture of 200×300 pixels");
 }
 
 #[test]
@@ -168,7 +232,7 @@ fn no_face_or_region_goes_missing() {
 fn what_somebody_added_must_hide_something() {
     let mut sidecar = sample();
     let far = RectF { left: 600.0, top: 0.0, right: 700.0, bottom: 10.0 };
-    let id = sidecar.add(vec![Shape::Box(far)], 0.0);
+    let id = sidecar.add(1, vec![Shape::Box(far)], 0.0);
     let words = sidecar.to_json().unwrap_err().to_string();
     assert_eq!(words, format!("{id} lies outside the picture of 512×384 pixels"));
     sidecar.region_mut(&id).unwrap().hidden = false;
@@ -179,13 +243,16 @@ fn what_somebody_added_must_hide_something() {
 fn ids_are_never_used_again() {
     let mut sidecar = sample();
     let shape = || vec![Shape::Box(RectF { left: 1.0, top: 1.0, right: 9.0, bottom: 9.0 })];
-    assert_eq!((sidecar.add(shape(), 0.0), sidecar.add(shape(), 1.0)), ("r2".to_owned(), "r3".to_owned()));
+    assert_eq!(
+        (sidecar.add(1, shape(), 0.0), sidecar.add(1, shape(), 1.0)),
+        ("r2".to_owned(), "r3".to_owned())
+    );
     let value: Value = serde_json::from_slice(&sidecar.to_json().unwrap()).unwrap();
     assert_eq!(value["counts"], json!({"faces": 1, "regions": 3}), "what was added cannot go missing either");
     sidecar.regions[2].id = "r77".to_owned();
-    assert_eq!(fresh_id(&sidecar.regions), "r78");
+    assert_eq!(fresh_number(&sidecar.regions), 78);
     sidecar.regions[2].id = format!("r{}", u32::MAX);
-    assert_eq!(fresh_id(&sidecar.regions), "r4294967296");
+    assert_eq!(fresh_number(&sidecar.regions), 4_294_967_296);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::ser::Formatter;
 
 use super::{
     FaceRecord, MAX_BYTES, Model, Origin, Output, RegionRecord, Settings, Sidecar, SidecarError, Source,
-    VERSION,
+    VERSION, VERSION_OF_PAGES,
 };
 
 /// The fields in the order in which they are written.
@@ -23,7 +23,12 @@ struct File {
     faceveil: String,
     source: Source,
     result: ResultLine,
-    size: [u32; 2],
+    /// Of a single picture.
+    #[serde(default)]
+    size: Option<[u32; 2]>,
+    /// Of several pages or frames, in the place of the one size.
+    #[serde(default)]
+    pages: Option<Vec<[u32; 2]>>,
     models: Vec<Model>,
     settings: Settings,
     counts: Counts,
@@ -59,6 +64,8 @@ struct Counts {
 #[serde(deny_unknown_fields)]
 struct FaceLine {
     id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
     #[serde(rename = "box")]
     rect: [f32; 4],
     score: f32,
@@ -71,6 +78,8 @@ struct FaceLine {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegionLine {
     id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
     origin: Origin,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     face: Option<String>,
@@ -96,11 +105,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Sidecar, SidecarError> {
     // Another version may have other fields: say that it is another version, not that they are wrong.
     let head: Head = serde_json::from_slice(bytes).map_err(json)?;
     let version = head.faceveil_sidecar.ok_or(SidecarError::NoVersion)?;
-    if version.as_u64() != Some(VERSION) {
+    let several = version.as_u64() == Some(VERSION_OF_PAGES);
+    if !several && version.as_u64() != Some(VERSION) {
         return Err(SidecarError::Version { got: version.to_string().chars().take(40).collect() });
     }
     let file: File = serde_json::from_slice(bytes).map_err(json)?;
     check_texts(&file)?;
+    check_pages(&file, several)?;
     let Counts { faces, regions } = file.counts;
     all_there("f", faces, file.faces.iter().map(|f| &*f.id))?;
     all_there("r", regions, file.regions.iter().map(|r| &*r.id))?;
@@ -112,7 +123,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Sidecar, SidecarError> {
             bytes: file.result.bytes,
             sha256: file.result.sha256,
         },
-        size: file.size,
+        pages: file.pages.or(file.size.map(|size| vec![size])).unwrap_or_default(),
         models: file.models,
         settings: file.settings,
         faces: file.faces.into_iter().map(FaceRecord::from).collect(),
@@ -127,6 +138,20 @@ fn format(name: &str) -> Result<Format, SidecarError> {
     let must = "the name of a format that this program writes";
     let known = Format::ALL.into_iter().find(|f| f.name() == name);
     known.ok_or_else(|| SidecarError::text("the result's format", name, must))
+}
+
+/// A single picture has a size; several have a list of them, and all that is on them says on which.
+fn check_pages(file: &File, several: bool) -> Result<(), SidecarError> {
+    match (&file.size, &file.pages) {
+        (Some(_), None) if !several => {}
+        (None, Some(pages)) if several && pages.len() > 1 => {}
+        _ if several => return Err(SidecarError::Json("\"pages\" must list two sizes or more".to_owned())),
+        _ => return Err(SidecarError::Json("\"size\" must be there, and no \"pages\"".to_owned())),
+    }
+    let faces = file.faces.iter().map(|f| (&f.id, f.page));
+    let odd =
+        faces.chain(file.regions.iter().map(|r| (&r.id, r.page))).find(|(_, page)| page.is_some() != several);
+    odd.map_or(Ok(()), |(id, _)| Err(SidecarError::Page { id: id.chars().take(80).collect(), several }))
 }
 
 fn check_texts(file: &File) -> Result<(), SidecarError> {
@@ -160,8 +185,8 @@ pub(crate) fn check_digest(what: &'static str, hash: &str) -> Result<(), Sidecar
 
 /// The numbers in the recorded settings are in the ranges of their flags.
 pub(crate) fn check_settings(settings: &Settings) -> Result<(), SidecarError> {
-    super::ranged("the margin", settings.margin, 1.0, 4.0, "1 to 4")?;
-    super::ranged("the feather", settings.feather, 0.0, 1.0, "0 to 1")?;
+    super::check::ranged("the margin", settings.margin, 1.0, 4.0, "1 to 4")?;
+    super::check::ranged("the feather", settings.feather, 0.0, 1.0, "0 to 1")?;
     if let Some(cells) = settings.cells.filter(|c| !(1..=MOST_MOSAIC_CELLS).contains(c)) {
         return Err(SidecarError::number("cells", f64::from(cells), "1 to 8"));
     }
@@ -205,19 +230,23 @@ fn numbers<'a>(letter: &str, ids: impl ExactSizeIterator<Item = &'a str>) -> Vec
 }
 
 pub(super) fn write(sidecar: &Sidecar) -> Result<Vec<u8>, SidecarError> {
-    let faces: Vec<FaceLine> = sidecar.faces.iter().map(FaceLine::from).collect();
-    let regions: Vec<RegionLine> = sidecar.regions.iter().map(RegionLine::from).collect();
+    let several = sidecar.pages.len() > 1;
+    let page = |page: u32| several.then_some(page);
+    let faces: Vec<FaceLine> =
+        sidecar.faces.iter().map(|f| FaceLine { page: page(f.page), ..FaceLine::from(f) }).collect();
+    let regions: Vec<RegionLine> =
+        sidecar.regions.iter().map(|r| RegionLine { page: page(r.page), ..RegionLine::from(r) }).collect();
     let counts = Counts {
         faces: count("f", faces.iter().map(|f| &*f.id)),
         regions: count("r", regions.iter().map(|r| &*r.id)),
     };
     let Output { format, bytes, sha256 } = sidecar.result.clone();
     let mut fields = vec![
-        ("faceveil_sidecar", line(&VERSION)?),
+        ("faceveil_sidecar", line(if several { &VERSION_OF_PAGES } else { &VERSION })?),
         ("faceveil", line(&sidecar.program)?),
         ("source", line(&sidecar.source)?),
         ("result", line(&ResultLine { format: format.name().to_owned(), bytes, sha256 })?),
-        ("size", line(&sidecar.size)?),
+        if several { ("pages", line(&sidecar.pages)?) } else { ("size", line(&sidecar.pages[0])?) },
         ("models", line(&sidecar.models)?),
         ("settings", line(&sidecar.settings)?),
         ("counts", line(&counts)?),
@@ -281,7 +310,7 @@ impl From<FaceLine> for FaceRecord {
             landmarks: line.landmarks.map(|points| points.map(|[x, y]| Point { x, y })),
             also: line.opinions.into_iter().map(rect).collect(),
         };
-        Self { id: line.id, face }
+        Self { id: line.id, page: line.page.unwrap_or(1), face }
     }
 }
 
@@ -290,6 +319,7 @@ impl From<&FaceRecord> for FaceLine {
         let face = &record.face;
         Self {
             id: record.id.clone(),
+            page: Some(record.page),
             rect: corners(&face.rect),
             score: face.score,
             landmarks: face.landmarks.map(|points| points.map(|p| [p.x, p.y])),
@@ -302,16 +332,16 @@ impl From<RegionLine> for RegionRecord {
     fn from(line: RegionLine) -> Self {
         let shapes = line.shapes.into_iter().map(Shape::from).collect();
         let region = Region::around(shapes, line.feather);
-        let RegionLine { id, origin, face, hidden, note, .. } = line;
-        Self { id, origin, face, hidden, note, region }
+        let RegionLine { id, page, origin, face, hidden, note, .. } = line;
+        Self { id, page: page.unwrap_or(1), origin, face, hidden, note, region }
     }
 }
 
 impl From<&RegionRecord> for RegionLine {
     fn from(record: &RegionRecord) -> Self {
-        let RegionRecord { id, origin, face, hidden, note, region } = record.clone();
+        let RegionRecord { id, page, origin, face, hidden, note, region } = record.clone();
         let shapes = region.shapes.iter().map(ShapeLine::from).collect();
-        Self { id, origin, face, hidden, note, feather: region.feather, shapes }
+        Self { id, page: Some(page), origin, face, hidden, note, feather: region.feather, shapes }
     }
 }
 

@@ -120,11 +120,13 @@ fn compare(
     let place = || report.original.display().to_string();
     let faces = anonymizer.detect(&page.original.raster).with_context(place)?;
     let still = anonymizer.detect(&page.result.raster)?;
-    let shown = |face: &&Face| sidecar.is_some_and(|s| is_shown(s, face));
+    // Both are counted from 1.
+    let number = page.number.unwrap_or(1) as u32;
+    let shown = |face: &&Face| sidecar.is_some_and(|s| is_shown(s, number, face));
     let (visible, hidden): (Vec<&Face>, Vec<&Face>) = faces.iter().partition(shown);
     report.visible += visible.len();
     report.faces += faces.iter().filter(|f| f.score >= plan.min_score).count();
-    let targets = targets(&hidden, sidecar);
+    let targets = targets(&hidden, sidecar, number);
     judge(plan, &page, &targets, report)?;
     if was == is {
         still_found(&still, &hidden, page.number, report);
@@ -153,9 +155,9 @@ fn sidecar(result: &Path, before: &str, after: &str, report: &mut PairReport) ->
 }
 
 /// Whether the sidecar says that the face is left visible on purpose, and by no region hidden.
-fn is_shown(sidecar: &Sidecar, face: &Face) -> bool {
+fn is_shown(sidecar: &Sidecar, page: u32, face: &Face) -> bool {
     let of_face = |hidden: bool| {
-        let regions = sidecar.regions.iter().filter(move |r| r.hidden == hidden);
+        let regions = sidecar.regions.iter().filter(move |r| r.page == page && r.hidden == hidden);
         let mut known = regions.filter_map(|r| sidecar.face(r.face.as_deref()?));
         known.any(|known| is_same(known, face))
     };
@@ -167,15 +169,16 @@ pub(super) fn is_same(a: &Face, b: &Face) -> bool {
     boxes(a).iter().any(|a| boxes(b).iter().any(|b| a.iou(b) > SAME_FACE))
 }
 
-/// The faces, and the hidden regions of the sidecar that no face belongs to.
-fn targets(faces: &[&Face], sidecar: Option<&Sidecar>) -> Vec<Target> {
+/// The faces of a page, and the hidden regions of the sidecar there that no face belongs to.
+fn targets(faces: &[&Face], sidecar: Option<&Sidecar>, page: u32) -> Vec<Target> {
     let face = |face: &&Face| Target {
         shape: of_rect(&face.rect),
         rect: corners(&face.rect),
         score: Some(face.score),
         region: None,
     };
-    let regions = sidecar.iter().flat_map(|s| &s.regions).filter(|r| r.hidden && r.face.is_none());
+    let regions = sidecar.iter().flat_map(|s| &s.regions);
+    let regions = regions.filter(|r| r.page == page && r.hidden && r.face.is_none());
     let shapes = regions.flat_map(|r| r.region.shapes.iter().map(|shape| (&r.id, shape)));
     let region = |(id, shape): (&String, &Shape)| Target {
         shape: match shape {

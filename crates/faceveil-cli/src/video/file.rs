@@ -1,31 +1,30 @@
 //! A video file from its first byte to the output's name.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::SystemTime;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use faceveil::core::geom::RectF;
 use faceveil::core::policy::Policy;
 use faceveil::core::redact::YuvLayout;
 use faceveil::core::track::{TrackSettings, TrackedFrame};
 use faceveil::video::{FrameSearch, Glance, Pace, noise};
 use faceveil::{Detection, Outline, Settings, Zones};
-use faceveil_media::files::WriteError;
 use faceveil_media::video::{
     AudioChoice, Container, Decoder, DecoderOptions, Encoder, EncoderOptions, PixelLayout, Probe, Tools,
-    VideoCodec, VideoError, count_frames, probe,
+    VideoCodec, VideoError, join_parts, probe,
 };
 use sha2::{Digest, Sha256};
-use tempfile::TempPath;
 
-use super::hide::{Counts, Hider};
+use super::finished::{Finished, temporary};
+use super::hide::{Counts, End, Hider, Show};
 use super::look::{Looker, Looks};
 use super::options::VideoOptions;
+use super::original::{check_source, source_of, stamp};
+use super::parts::{Opening, PartWriter, Parts, Sink};
 use super::record::{Encoding, VideoRecord, VideoResult, ZoneRecords, rect};
 use super::recorder::Recorder;
 use super::replay::Replay;
@@ -35,12 +34,13 @@ use crate::choices::Shape;
 use crate::plan::hex;
 use crate::recipe::Recipe;
 use crate::sidecar::{self, Source};
-use crate::walk::TEMPORARY_PREFIX;
 use crate::zones;
 use crate::zones::Zone;
 
 /// Frames that wait between two steps.
 const BETWEEN: usize = 2;
+/// Frames before the place where a run goes on that are looked at again, so that its tracks are known there.
+const WARM_UP: u64 = 150;
 
 /// What all videos of a run share: one is worked on at a time, because each uses the whole machine.
 #[derive(Debug, Default)]
@@ -71,8 +71,12 @@ pub struct Order<'a> {
     pub replay: Option<&'a VideoRecord>,
     /// Whether the tracks are recorded.
     pub recorded: bool,
+    /// Frames of a part, where finished parts are kept for a later run, and those of an earlier one are used.
+    pub resume: Option<u64>,
     /// Is told the faces of each frame, and its time in seconds from the file's start.
     pub observe: &'a (dyn Fn(&TrackedFrame, f64) + Sync),
+    /// Is shown each track where it is seen first, hidden already.
+    pub show: Option<&'a Show<'a>>,
     /// Is told the frames done, and how many there will be, if that is known.
     pub progress: &'a (dyn Fn(u64, Option<u64>) + Sync),
 }
@@ -92,30 +96,6 @@ pub struct VideoReport {
     pub record: Option<VideoRecord>,
 }
 
-/// A whole result that waits for its name. It is removed unless it gets one.
-#[derive(Debug)]
-pub struct Finished {
-    path: TempPath,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// SHA-256 of the file in hexadecimal, if it was asked for.
-    pub sha256: Option<String>,
-}
-
-impl Finished {
-    /// Gives the result its name.
-    ///
-    /// # Errors
-    /// [`WriteError`]; then nothing has changed.
-    pub fn publish(self, output: &Path, overwrite: bool) -> Result<(), WriteError> {
-        let renamed = if overwrite { self.path.persist(output) } else { self.path.persist_noclobber(output) };
-        renamed.map_err(|e| match e.error.kind() {
-            io::ErrorKind::AlreadyExists if !overwrite => WriteError::Exists,
-            _ => WriteError::Write(e.error),
-        })
-    }
-}
-
 impl Videos {
     /// Hides the faces of a video in a new file beside its output, or only looks if there is none.
     ///
@@ -125,19 +105,28 @@ impl Videos {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let tools = self.tools(order.video.timeout)?;
         let probe = probe(tools, order.input)?;
-        let source = order.recorded.then(|| source_of(order.input)).transpose()?;
+        let wanted = order.recorded || order.resume.is_some();
+        let source = wanted.then(|| source_of(order.input)).transpose()?;
         if let (Some(replay), Some(source)) = (order.replay, &source) {
             check_source(order.input, source, replay)?;
         }
         let way = Way::new(tools, order, probe)?;
+        let mut parts = source.as_ref().and_then(|source| way.parts(&source.0.sha256)).transpose()?;
         let temporary = order.output.map(|output| temporary(output, way.options.container)).transpose()?;
-        let mut done = way.go(temporary.as_deref())?;
-        let result =
-            temporary.map(|path| finished(tools, path, done.counts.frames, order.hashed)).transpose()?;
-        if let (Some(record), Some(source)) = (&mut done.record, source) {
+        let mut done = way.go(temporary.as_deref(), parts.as_mut())?;
+        if let Some(source) = source {
             ensure!(stamp(order.input)? == source.1, "it was changed meanwhile");
-            record.source = source.0;
+            if let Some(record) = &mut done.record {
+                record.source = source.0;
+            }
         }
+        let result = temporary.map(|path| {
+            if let Some(parts) = &parts {
+                join_parts(tools, order.input, &way.probe, &way.options, &parts.paths(), &path)?;
+            }
+            Finished::new(tools, path, done.counts.frames, order.hashed, parts)
+        });
+        let result = result.transpose()?;
         let Done { size, counts, record } = done;
         Ok(VideoReport { size, counts, result, dropped: way.probe.dropped, record })
     }
@@ -201,8 +190,17 @@ impl<'a> Way<'a> {
         Ok(Self { tools, order, video, settings, probe, options, policy })
     }
 
-    /// Goes it, to the encoder if there is an output.
-    fn go(&self, output: Option<&Path>) -> anyhow::Result<Done> {
+    /// What an earlier run has finished, if parts are kept and there is an output.
+    fn parts(&self, source: &str) -> Option<anyhow::Result<Parts>> {
+        let (output, _) = (self.order.output?, self.order.resume?);
+        let VideoOptions { lead, hold, every, keep_damaged, .. } = self.video;
+        let all = (&self.order.recipe.fingerprint, &self.options, lead, hold, every, keep_damaged);
+        let settings = hex(&Sha256::digest(format!("{all:?}")));
+        Some(Parts::open(output, &Opening::new(source, settings)))
+    }
+
+    /// Goes it, to the encoder if there is an output, from where its `parts` end.
+    fn go(&self, output: Option<&Path>, parts: Option<&mut Parts>) -> anyhow::Result<Done> {
         let decoding = DecoderOptions {
             layout: self.options.layout,
             max_pixels: self.video.max_pixels,
@@ -222,24 +220,22 @@ impl<'a> Way<'a> {
                 size.1
             );
         }
-        let encoder = output.map(|output| {
-            let (aspect, options) = (decoder.pixel_aspect(), &self.options);
-            Encoder::start(self.tools, input, &self.probe, size, aspect, options, output)
-        });
-        let mut encoder = encoder.transpose()?;
         let zones = self.zones(size)?;
-        let (mut done, ran) = self.steps(&mut decoder, encoder.as_mut(), &zones)?;
-        match (ran, encoder) {
-            (Ok(()), Some(encoder)) => {
-                let written = encoder.finish()?;
+        let reached = parts.as_ref().and_then(|parts| parts.reached());
+        let before = parts.as_ref().map(|parts| parts.counts()).unwrap_or_default();
+        let mut sink = output.map(|output| self.sink(output, parts, &decoder, &before)).transpose()?;
+        let (mut done, ran) = self.steps(&mut decoder, sink.as_mut(), &zones, (before, reached))?;
+        match (ran, sink) {
+            (Ok(()), Some(sink)) => {
+                let written = sink.finish(&done.counts)?;
                 if written != decoder.count() {
                     bail!(VideoError::FrameCount { got: written, need: decoder.count() });
                 }
             }
             (Ok(()), None) => {}
             // An encoder that breaks knows best why.
-            (Err(e), Some(encoder)) if e.downcast_ref::<VideoError>().is_some() => {
-                encoder.finish()?;
+            (Err(e), Some(sink)) if e.downcast_ref::<VideoError>().is_some() => {
+                sink.finish(&done.counts)?;
                 return Err(e);
             }
             (Err(e), _) => return Err(e),
@@ -254,6 +250,36 @@ impl<'a> Way<'a> {
             self.complete(record, &zones);
         }
         Ok(done)
+    }
+
+    /// Where frames go: to `output`, or to parts.
+    fn sink<'s>(
+        &'s self,
+        output: &Path,
+        parts: Option<&'s mut Parts>,
+        decoder: &Decoder,
+        before: &Counts,
+    ) -> anyhow::Result<Sink<'s>> {
+        let (tools, probe, options) = (self.tools, &self.probe, &self.options);
+        let (size, pixel_aspect) = (decoder.size(), decoder.pixel_aspect());
+        let Some(parts) = parts else {
+            let input = self.order.input;
+            let encoder = Encoder::start(tools, input, probe, size, pixel_aspect, options, output)?;
+            return Ok(Sink::Whole(Box::new(encoder)));
+        };
+        let (frames, before) = (self.order.resume.unwrap_or(u64::MAX).max(1), before.clone());
+        Ok(Sink::Parts(Box::new(PartWriter {
+            tools,
+            probe,
+            size,
+            pixel_aspect,
+            options,
+            parts,
+            frames,
+            encoder: None,
+            before,
+            last: 0,
+        })))
     }
 
     /// The zones of a frame: those that were typed over those that a sidecar records.
@@ -315,8 +341,9 @@ impl<'a> Way<'a> {
     fn steps(
         &self,
         decoder: &mut Decoder,
-        encoder: Option<&mut Encoder>,
+        sink: Option<&mut Sink<'_>>,
         zones: &Zones,
+        (before, reached): (Counts, Option<(u64, i64)>),
     ) -> anyhow::Result<(Done, anyhow::Result<()>)> {
         let colours = &self.probe.video.colours;
         let size = decoder.size();
@@ -335,18 +362,32 @@ impl<'a> Way<'a> {
             (self.order.observe)(&told.tracked, time_base.seconds(told.frame.pts) - first);
         };
         hider.observe = &observe;
-        let used = decoder.used();
+        hider.show = self.order.show;
+        hider.counts = before;
+        let (passed, warm_up) = (reached.map_or(0, |(frames, _)| frames), self.warm_up());
+        hider.pass = passed.min(warm_up);
+        hider.passed = reached.map(|(_, last)| last);
+        let (used, unused) = (decoder.used(), decoder.used());
+        let broken = AtomicBool::new(false);
+        hider.broken = Some(&broken);
         let (to_look, decoded) = sync_channel(BETWEEN);
         let (to_hide, looked) = sync_channel(BETWEEN);
         let threads = self.video.searchers;
         let (read, seen, hidden) = thread::scope(|scope| {
+            let broken = &broken;
             let read = scope.spawn(move || -> Result<(), VideoError> {
+                let mut end = End { broken, whole: false };
                 while let Some(frame) = decoder.read()? {
+                    if decoder.count() + warm_up <= passed {
+                        let _ = unused.send(frame);
+                        continue;
+                    }
                     // Who takes no more has an error of its own.
                     if to_look.send(frame).is_err() {
                         break;
                     }
                 }
+                end.whole = true;
                 Ok(())
             });
             let seen = scope.spawn(move || match middle {
@@ -363,7 +404,7 @@ impl<'a> Way<'a> {
                     })
                 }
             });
-            let hidden = hider.run(&looked, encoder, &used);
+            let hidden = hider.run(&looked, sink, &used);
             // The others end when nobody takes what they have.
             drop(looked);
             (joined(read), joined(seen), hidden)
@@ -396,7 +437,8 @@ impl<'a> Way<'a> {
             return Ok(Middle::Replay(Replay::new(record)));
         }
         let search = FrameSearch::new(self.settings)?;
-        let looks = Looks::new(layout, self.pace(), self.tracks(&search));
+        let tracks = TrackSettings { frame: Some((layout.width, layout.height)), ..self.tracks(&search) };
+        let looks = Looks::new(layout, self.pace(), tracks);
         let glance = if looks.pace.glance_pixels > 0 { Glance::new()? } else { None };
         Ok(Middle::Look(looks, Box::new(search), glance.map(Box::new)))
     }
@@ -410,11 +452,19 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// Frames after which no track depends on what came before them.
+    fn warm_up(&self) -> u64 {
+        WARM_UP + u64::from(self.video.lead.unwrap_or(0)) + u64::from(self.video.hold.unwrap_or(0))
+    }
+
     fn tracks(&self, search: &FrameSearch) -> TrackSettings {
         let usual = TrackSettings { certain: search.certain(), ..TrackSettings::offline(search.strong()) };
         let lead = self.video.lead.unwrap_or(usual.lead);
         let hold = self.video.hold.unwrap_or(usual.hold);
-        TrackSettings { lead, hold, delay: usual.delay.max(lead), ..usual }
+        // Who says how long wants no other.
+        let typed = self.video.lead.or(self.video.hold).is_some();
+        let crossing = if typed { 0 } else { usual.crossing };
+        TrackSettings { lead, hold, crossing, delay: usual.delay.max(lead), ..usual }
     }
 }
 
@@ -429,74 +479,9 @@ fn record_margin(recipe: &Recipe, record: &VideoRecord) -> f32 {
     recipe.settings.margin.unwrap_or(record.settings.margin)
 }
 
-/// When a file was written last, and its length.
-fn stamp(path: &Path) -> anyhow::Result<(u64, Option<SystemTime>)> {
-    let metadata = path.metadata().context("cannot be read")?;
-    Ok((metadata.len(), metadata.modified().ok()))
-}
-
-/// The original for its sidecar, and the state that it is in.
-fn source_of(input: &Path) -> anyhow::Result<(Source, (u64, Option<SystemTime>))> {
-    let state = stamp(input)?;
-    let file = File::open(input).context("cannot be opened")?;
-    let sha256 = sha256(file).context("cannot be read")?;
-    Ok((Source { path: None, bytes: state.0, sha256 }, state))
-}
-
-fn check_source(
-    input: &Path,
-    source: &(Source, (u64, Option<SystemTime>)),
-    record: &VideoRecord,
-) -> anyhow::Result<()> {
-    let (got, want) = (&source.0.sha256, &record.source.sha256);
-    ensure!(
-        got == want,
-        "{} is not the video that the sidecar was written for: its SHA-256 is {got}, not {want}",
-        input.display()
-    );
-    Ok(())
-}
-
 /// What a thread came to; a panic is an error of the video.
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> anyhow::Result<T> {
     thread.join().map_err(|_| anyhow!("internal error, please report it: a step of the video panicked"))
-}
-
-/// An empty file beside `output`, to be replaced by the encoder.
-fn temporary(output: &Path, container: Container) -> Result<TempPath, WriteError> {
-    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).suffix(container.ending());
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    Ok(builder.tempfile_in(folder).map_err(WriteError::Folder)?.into_temp_path())
-}
-
-/// Checks that the result has all frames, and that it is on the disk.
-fn finished(tools: &Tools, path: TempPath, need: u64, hashed: bool) -> anyhow::Result<Finished> {
-    let got = count_frames(tools, &path).context("the result is not whole (is the disk full?)")?;
-    if got != need {
-        bail!(VideoError::FrameCount { got, need });
-    }
-    let file = File::open(&path).context("the result cannot be read")?;
-    file.sync_all().map_err(WriteError::Write)?;
-    let bytes = file.metadata().context("the result cannot be read")?.len();
-    let sha256 = hashed.then(|| sha256(file)).transpose().context("the result cannot be read")?;
-    Ok(Finished { path, bytes, sha256 })
-}
-
-/// SHA-256 of what is left of a file, in hexadecimal.
-pub(crate) fn sha256(mut file: File) -> io::Result<String> {
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&digest.finalize())),
-            n => digest.update(&buffer[..n]),
-        }
-    }
 }
 
 /// Where the output of a video in a folder goes.

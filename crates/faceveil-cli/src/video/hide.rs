@@ -1,17 +1,20 @@
 //! The end of a frame's way: its faces hidden, then encoded.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
+use faceveil::core::look::look;
 use faceveil::core::policy::Policy;
-use faceveil::core::raster::Samples;
+use faceveil::core::raster::{Color, Raster, Samples};
 use faceveil::core::redact::{Noise, Plane, Region, YuvFrame, YuvLayout, YuvPlanes};
-use faceveil::core::track::{TrackId, TrackedFrame, Veils};
-use faceveil::{Style, Zones};
-use faceveil_media::video::{Encoder, Frame};
+use faceveil::core::track::{Presence, TrackId, TrackedFrame, Veils};
+use faceveil::{Face, Style, Zones};
+use faceveil_media::video::Frame;
 
 use super::Told;
+use super::parts::Sink;
 use super::recorder::Recorder;
 
 /// What is hidden, and how.
@@ -24,6 +27,12 @@ pub(super) struct Hider<'a> {
     pub veils: Veils,
     pub noise: Box<dyn Noise + Send>,
     pub counts: Counts,
+    /// Frames at first that an earlier run has written.
+    pub pass: u64,
+    /// Time of the last one of them, in ticks.
+    pub passed: Option<i64>,
+    /// Whether decoding broke: what still comes then was told without what follows it.
+    pub broken: Option<&'a AtomicBool>,
     /// Writes down what is hidden, if there is to be a sidecar.
     pub recorder: Option<Recorder>,
     /// Why tracks are left visible, for the sidecar.
@@ -32,7 +41,14 @@ pub(super) struct Hider<'a> {
     pub observe: &'a dyn Fn(&Told),
     /// Is told the number of frames done.
     pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Is shown each track where it is seen first, hidden already.
+    pub show: Option<&'a Show<'a>>,
+    /// Tracks that were shown.
+    pub shown: HashSet<u64>,
 }
+
+/// Takes a frame with everything hidden, a region of it, which track and frame that is, and the face's score.
+pub type Show<'a> = dyn Fn(&Raster, &Region, &str, f32) + Sync + 'a;
 
 /// What became of the frames.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,10 +84,15 @@ impl<'a> Hider<'a> {
             veils: Veils::new(style),
             noise,
             counts: Counts::default(),
+            pass: 0,
+            passed: None,
+            broken: None,
             recorder: None,
             note: None,
             observe: &|_| (),
             progress: &|_| (),
+            show: None,
+            shown: HashSet::new(),
         }
     }
 
@@ -82,10 +103,21 @@ impl<'a> Hider<'a> {
     pub(super) fn run(
         &mut self,
         frames: &Receiver<Told>,
-        mut encoder: Option<&mut Encoder>,
+        mut sink: Option<&mut Sink<'_>>,
         used: &Sender<Frame>,
     ) -> anyhow::Result<()> {
         for told in frames {
+            if self.broken.is_some_and(|broken| broken.load(Ordering::Acquire)) {
+                // Who decodes says why. Nothing of it may count as a finished part.
+                return Ok(());
+            }
+            if self.pass > 0 {
+                self.pass -= 1;
+                self.passed = self.passed.filter(|last| self.pass > 0 || *last != told.frame.pts);
+                let _ = used.send(told.frame);
+                continue;
+            }
+            ensure!(self.passed.is_none(), "its frames are not those that the finished parts hold");
             if let Some(recorder) = &mut self.recorder {
                 recorder.take(&told, self.note.as_deref()).context("sidecar")?;
             }
@@ -95,13 +127,15 @@ impl<'a> Hider<'a> {
             self.counts.frames += 1;
             (self.progress)(self.counts.frames);
             self.counts.with_faces += u64::from(regions.iter().any(|(track, _)| track.0 < ZONES));
-            if let Some(encoder) = &mut encoder {
+            if let Some(sink) = &mut sink {
                 self.hide(&mut frame, &tracked, &regions)?;
-                encoder.write(&mut frame)?;
+                self.show_new(&frame, &tracked, &regions)?;
+                sink.write(&mut frame, &self.counts)?;
             }
             // Nobody needs it where decoding is over.
             let _ = used.send(frame);
         }
+        ensure!(self.passed.is_none(), "its frames are not those that the finished parts hold");
         Ok(())
     }
 
@@ -124,6 +158,35 @@ impl<'a> Hider<'a> {
         regions
     }
 
+    /// Shows the tracks that were not shown yet.
+    fn show_new(
+        &mut self,
+        frame: &Frame,
+        tracked: &TrackedFrame,
+        regions: &[(TrackId, Region)],
+    ) -> anyhow::Result<()> {
+        let Some(show) = self.show else { return Ok(()) };
+        let seen = tracked.faces.iter().filter(|f| matches!(f.presence, Presence::Seen | Presence::Filled));
+        let hidden = seen.filter(|f| regions.iter().any(|(id, _)| *id == f.track));
+        let new: Vec<_> = hidden.filter(|face| self.shown.insert(face.track.0)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let look = look(&frame.samples, &self.layout, 1).context("a frame has too few samples")?;
+        let picture = Raster::new(look.width, look.height, Color::Rgb, Samples::U8(look.rgb))?;
+        for face in new {
+            // Not where else it might be, which may be far outside.
+            let region = self.policy.region(&Face { also: Vec::new(), ..face.face.clone() });
+            show(
+                &picture,
+                &region,
+                &format!("t{} frame {}", face.track.0 + 1, tracked.index),
+                face.face.score,
+            );
+        }
+        Ok(())
+    }
+
     fn hide(
         &mut self,
         frame: &mut Frame,
@@ -138,6 +201,19 @@ impl<'a> Hider<'a> {
         hidden.with_context(|| format!("frame {}", tracked.index))?;
         self.veils.next_frame();
         Ok(())
+    }
+}
+
+/// Tells that decoding broke before anybody can take its end for that of the video.
+pub(super) struct End<'a> {
+    pub broken: &'a AtomicBool,
+    /// Whether the end was reached.
+    pub whole: bool,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.broken.fetch_or(!self.whole, Ordering::Release);
     }
 }
 

@@ -97,39 +97,57 @@ pub fn run(plan: &LivePlan) -> anyhow::Result<ExitCode> {
     });
     let ended = ended?;
     done?;
-    counts.dropped += ended?;
+    let ended = ended?;
+    counts.dropped += ended.dropped;
     if !plan.quiet {
         let Counts { written, dropped, opened } = counts;
         complain(&format!("{written} frames written, {dropped} dropped, source opened {opened} times"));
     }
-    Ok(if counts.written > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if ended.broke {
+        complain("the source broke, and opening it again did not help: what was written is not all of it");
+    }
+    Ok(match (counts.written, ended.broke) {
+        (0, _) => ExitCode::from(1),
+        (_, true) => ExitCode::from(2),
+        (_, false) => ExitCode::SUCCESS,
+    })
 }
 
-/// Reads the source, opens it again when it ends, and returns how many frames were dropped.
-fn read(plan: &LivePlan, tools: Option<&Tools>, to: SyncSender<Came>) -> anyhow::Result<u64> {
+/// How a source ended.
+#[derive(Default)]
+struct Ended {
+    /// Frames that came faster than they were redacted.
+    dropped: u64,
+    /// Whether it ended with an error.
+    broke: bool,
+}
+
+/// Reads the source, and opens it again when it ends.
+fn read(plan: &LivePlan, tools: Option<&Tools>, to: SyncSender<Came>) -> anyhow::Result<Ended> {
     let mut dropped = 0;
     let source = match &plan.from {
-        Spring::Y4m => return read_y4m(plan, &to).map(|()| 0),
+        Spring::Y4m => return read_y4m(plan, &to).map(|()| Ended::default()),
         Spring::Ffmpeg(source) => source,
     };
     let waits = matches!(source, LiveSource::Stdin(..));
     let tools = tools.context("no FFmpeg")?;
     let mut failures = 0;
     loop {
-        let ended = read_once(plan, tools, source, waits, &to, &mut dropped);
-        let came = match ended {
-            Ok(Some(frames)) => frames,
+        let mut came = 0;
+        let ended = read_once(plan, tools, source, waits, &to, (&mut came, &mut dropped));
+        let broke = match ended {
+            Ok(true) => false,
             // Nobody takes frames any more.
-            Ok(None) => return Ok(dropped),
+            Ok(false) => return Ok(Ended { dropped, broke: false }),
             Err(e) if waits => return Err(e),
             Err(e) => {
                 complain(&format!("{e:#}"));
-                0
+                true
             }
         };
         failures = if came > 0 { 1 } else { failures + 1 };
         if waits || plan.reconnect.is_some_and(|most| failures > most) {
-            return Ok(dropped);
+            return Ok(Ended { dropped, broke });
         }
         let pause = Duration::from_millis(500 << failures.min(5)).min(LONGEST_PAUSE);
         complain(&format!("the source ended; opening it again in {:.1} s", pause.as_secs_f32()));
@@ -137,21 +155,21 @@ fn read(plan: &LivePlan, tools: Option<&Tools>, to: SyncSender<Came>) -> anyhow:
     }
 }
 
-/// Reads the source until it ends, and returns how many frames came; `None` if nobody takes them any more.
+/// Reads the source until it ends, and counts the frames that came and those of them that were dropped. `false` if
+/// nobody takes frames any more.
 fn read_once(
     plan: &LivePlan,
     tools: &Tools,
     source: &LiveSource,
     waits: bool,
     to: &SyncSender<Came>,
-    dropped: &mut u64,
-) -> anyhow::Result<Option<u64>> {
+    (came, dropped): (&mut u64, &mut u64),
+) -> anyhow::Result<bool> {
     let mut decoder = LiveDecoder::start(tools, source, plan.rate, plan.max_pixels)?;
     let size = decoder.size();
     if to.send(Came::Begin(Begin { size, layout: LIVE_LAYOUT, header: None })).is_err() {
-        return Ok(None);
+        return Ok(false);
     }
-    let mut came = 0;
     loop {
         let mut frame = Frame::empty(LIVE_LAYOUT, size.0, size.1);
         if !decoder.next(&mut frame)? {
@@ -159,19 +177,19 @@ fn read_once(
             if !words.is_empty() {
                 complain(&format!("the source: {words}"));
             }
-            return Ok(Some(came));
+            return Ok(true);
         }
-        came += 1;
+        *came += 1;
         if waits {
             if to.send(Came::Frame(frame)).is_err() {
-                return Ok(None);
+                return Ok(false);
             }
             continue;
         }
         match to.try_send(Came::Frame(frame)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => *dropped += 1,
-            Err(TrySendError::Disconnected(_)) => return Ok(None),
+            Err(TrySendError::Disconnected(_)) => return Ok(false),
         }
     }
 }
@@ -208,7 +226,7 @@ struct Stream<'a> {
     counts: &'a mut Counts,
 }
 
-/// What is known since the source was last opened.
+/// What is known of the frames so far.
 struct Scene {
     layout: YuvLayout,
     pixels: PixelLayout,
@@ -235,8 +253,8 @@ impl Stream<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
                 Ok(Came::Begin(begin)) => {
-                    if let Some(mut old) = scene.take() {
-                        self.rest(&mut old, output.as_mut().map(|(o, _)| o), &mut *noise)?;
+                    if let Some(old) = &mut scene {
+                        self.rest(old, output.as_mut().map(|(o, _)| o), &mut *noise)?;
                     }
                     self.counts.opened += 1;
                     match &output {
@@ -250,7 +268,10 @@ impl Stream<'_> {
                         Some(_) => {}
                         None => output = Some((self.open(&begin)?, begin.size)),
                     }
-                    scene = Some(self.scene(&begin)?);
+                    // Who was in the picture when the source went away is held hidden when it comes back.
+                    if scene.is_none() {
+                        scene = Some(self.scene(&begin)?);
+                    }
                 }
                 Ok(Came::Frame(frame)) => {
                     let (Some(scene), Some((output, _))) = (&mut scene, &mut output) else { continue };
@@ -274,7 +295,8 @@ impl Stream<'_> {
         let colours = Colours { range: full.then_some("pc"), ..Colours::default() };
         let live = TrackSettings::live(self.search.strong());
         let latency = self.plan.latency;
-        let tracks = TrackSettings { hold: self.plan.hold, lead: latency, delay: latency, ..live };
+        let (hold, frame) = (self.plan.hold, Some(begin.size));
+        let tracks = TrackSettings { hold, lead: latency, delay: latency, frame, ..live };
         Ok(Scene {
             layout: yuv_layout(begin.layout, begin.size, &colours),
             pixels: begin.layout,

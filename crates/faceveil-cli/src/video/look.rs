@@ -204,11 +204,11 @@ impl<'a> Looker<'a> {
             seen.faces.map(|promise| promise.recv().context("a search came to no end")).transpose()?;
         let faces = faces.transpose()?;
         if let Some(faces) = &faces {
-            self.known.clone_from(faces);
+            self.known = faces.iter().map(|sighting| sighting.face.clone()).collect();
         }
         let followed = match faces {
             None => self.follower.glimpse(seen.luma, seen.glimpsed),
-            faces => self.follower.push(seen.luma, faces),
+            Some(faces) => self.follower.compared(seen.luma, faces),
         };
         Ok(self.track(followed, on))
     }
@@ -225,9 +225,9 @@ impl<'a> Looker<'a> {
     }
 
     fn pass(&mut self, tracked: TrackedFrame, on: &SyncSender<Told>) -> bool {
-        self.frames
-            .pop_front()
-            .is_some_and(|frame| on.send(Told { frame, tracked, kept: Vec::new() }).is_ok())
+        let Some(frame) = self.frames.pop_front() else { return false };
+        let kept = tracked.faces.iter().filter(|face| face.known).map(|face| face.track).collect();
+        on.send(Told { frame, tracked, kept }).is_ok()
     }
 }
 

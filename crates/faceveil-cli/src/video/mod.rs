@@ -9,20 +9,24 @@
 //! The output comes under its name only when every frame has gone all the way, and the result has as many.
 
 mod file;
+mod finished;
 mod hide;
 pub mod keys;
 pub mod live;
 mod live_plan;
 mod look;
 mod options;
+mod original;
+mod parts;
 pub mod record;
 mod recorder;
 mod replay;
 mod search;
 mod task;
 
-pub(crate) use file::sha256;
-pub use file::{Finished, Order, VideoReport, Videos, output_of};
+pub use file::{Order, VideoReport, Videos, output_of};
+pub use finished::Finished;
+pub(crate) use finished::sha256;
 pub use hide::Counts;
 pub use live_plan::{LiveArgs, LivePlan};
 pub use options::{Audio, Damaged, Moment, NoMoment, VideoOptions, fingerprint};

@@ -68,7 +68,7 @@ impl Replay {
         self.playing.retain(|stretch| index <= stretch.last());
         let face = |stretch: &Stretch| {
             let face = keys::at(&stretch.span, index)?;
-            Some(TrackedFace { track: stretch.track, face, presence: Presence::Filled })
+            Some(TrackedFace { track: stretch.track, face, presence: Presence::Filled, known: false })
         };
         let mut faces: Vec<TrackedFace> = self.playing.iter().filter_map(face).collect();
         faces.sort_by_key(|face| face.track);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
 use faceveil::core::look::Look;
+use faceveil::core::track::Sighting;
 use faceveil::video::FrameSearch;
 use faceveil::{Error, Face, Settings};
 
@@ -14,7 +15,7 @@ struct Order {
     /// The frame's sides by those of the picture.
     enlarge: (f32, f32),
     close: bool,
-    faces: Sender<Result<Vec<Face>, Error>>,
+    faces: Sender<Result<Vec<Sighting>, Error>>,
 }
 
 /// Threads that search.
@@ -23,7 +24,7 @@ pub(super) struct Searchers {
 }
 
 /// The faces of a frame, once they are found.
-pub(super) type Promise = Receiver<Result<Vec<Face>, Error>>;
+pub(super) type Promise = Receiver<Result<Vec<Sighting>, Error>>;
 
 impl Searchers {
     /// Starts `count` threads; the first has `first`. They end when this is dropped.
@@ -43,11 +44,14 @@ impl Searchers {
                 let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 while let Ok(order) = next() {
                     let found = match &mut search {
-                        Some(search) => search.faces(order.look, order.close),
+                        Some(search) => search.compared(order.look, order.close),
                         None => FrameSearch::new(settings)
-                            .and_then(|s| search.insert(s).faces(order.look, order.close)),
+                            .and_then(|s| search.insert(s).compared(order.look, order.close)),
                     };
-                    let found = found.map(|faces| enlarged(faces, order.enlarge));
+                    let found = found.map(|mut sightings| {
+                        sightings.iter_mut().for_each(|sighting| enlarge(&mut sighting.face, order.enlarge));
+                        sightings
+                    });
                     // Who does not wait for it any more has met an error elsewhere.
                     let _ = order.faces.send(found);
                 }
@@ -73,15 +77,17 @@ pub(super) fn enlargement(look: &Look, (width, height): (u32, u32)) -> (f32, f32
     (factor, factor)
 }
 
-pub(super) fn enlarged(mut faces: Vec<Face>, (sx, sy): (f32, f32)) -> Vec<Face> {
-    for face in &mut faces {
-        for rect in std::iter::once(&mut face.rect).chain(&mut face.also) {
-            (rect.left, rect.right) = (rect.left * sx, rect.right * sx);
-            (rect.top, rect.bottom) = (rect.top * sy, rect.bottom * sy);
-        }
-        for point in face.landmarks.iter_mut().flatten() {
-            (point.x, point.y) = (point.x * sx, point.y * sy);
-        }
-    }
+pub(super) fn enlarged(mut faces: Vec<Face>, by: (f32, f32)) -> Vec<Face> {
+    faces.iter_mut().for_each(|face| enlarge(face, by));
     faces
+}
+
+fn enlarge(face: &mut Face, (sx, sy): (f32, f32)) {
+    for rect in std::iter::once(&mut face.rect).chain(&mut face.also) {
+        (rect.left, rect.right) = (rect.left * sx, rect.right * sx);
+        (rect.top, rect.bottom) = (rect.top * sy, rect.bottom * sy);
+    }
+    for point in face.landmarks.iter_mut().flatten() {
+        (point.x, point.y) = (point.x * sx, point.y * sy);
+    }
 }

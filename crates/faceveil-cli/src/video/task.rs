@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-use super::file::Finished;
+use super::finished::Finished;
 use super::record::VideoRecord;
 use crate::choices::StyleName;
 use crate::detection::Looking;

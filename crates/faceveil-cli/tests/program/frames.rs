@@ -1,6 +1,9 @@
 //! Files of several pages or frames, and formats that need a feature.
 
+use faceveil_cli::sidecar::Sidecar;
+use faceveil_core::geom::RectF;
 use faceveil_core::raster::{Color, Raster, Samples};
+use faceveil_core::redact::Shape;
 use faceveil_media::{
     Album, Delay, EncodeOptions, Format, Limits, Motion, Photo, decode, decode_album, encode_album,
 };
@@ -104,8 +107,6 @@ fn faces_are_told_by_page() {
 #[test]
 fn what_takes_a_single_picture_says_so() {
     let b = sandbox();
-    let ran = b.run(["blur", "in/m.gif", "-o", "o.gif", "--sidecar"]).exits(1);
-    ran.says("in/m.gif: sidecars cover single pictures, and this file has several pages or frames");
     let ran = b.run(["blur", "in/p.tif", "-o", "o.jpg"]).exits(1);
     ran.says("in/p.tif: 3 pages or frames do not fit a JPEG");
     let ran = b.run(["blur", "in/p.tif", "-o", "o.gif"]).exits(1);
@@ -114,6 +115,66 @@ fn what_takes_a_single_picture_says_so() {
     // An animation may change its format.
     b.run(["blur", "in/m.gif", "-o", "o.webp"]).exits(0);
     assert_eq!(read(&b, "o.webp").motion(), read(&b, "in/m.gif").motion().cloned().map(in_ms).as_ref());
+}
+
+#[test]
+fn sidecars_record_every_page_and_are_rendered_again() {
+    let b = sandbox();
+    b.run(["blur", "in", "-o", "out", "--sidecar", "--style", "solid"]).exits(0);
+    for name in ["m.gif", "m.png", "m.webp", "p.tif"] {
+        let path = format!("out/{name}.faceveil.json");
+        let record = Sidecar::parse(&b.read(&path)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(record.pages, [[512, 512]; 3], "{name}");
+        let pages: Vec<u32> = record.regions.iter().map(|r| r.page).collect();
+        assert_eq!((pages, record.faces.len()), (vec![1, 2, 3], 3), "{name}");
+        let again = format!("again-{name}");
+        b.run(["blur", "--from", path.as_str(), "-o", again.as_str()]).exits(0);
+        assert!(b.read(&again) == b.read(&format!("out/{name}")), "{name} is another one");
+    }
+    b.run(["verify", "in", "out"]).exits(0);
+}
+
+#[test]
+fn edits_of_a_page_reach_that_page() {
+    let b = sandbox();
+    b.run([
+        "blur",
+        "in/p.tif",
+        "in/m.png",
+        "-o",
+        "out/",
+        "--sidecar",
+        "--style",
+        "solid",
+        "--color",
+        "ff00ff",
+    ])
+    .exits(0);
+    for name in ["p.tif", "m.png"] {
+        let path = format!("out/{name}.faceveil.json");
+        let mut record = Sidecar::parse(&b.read(&path)).unwrap();
+        record.regions.iter_mut().for_each(|region| region.hidden = false);
+        let corner = RectF { left: 0.0, top: 500.0, right: 12.0, bottom: 512.0 };
+        record.add(3, vec![Shape::Box(corner)], 0.0);
+        b.put(&path, &record.to_json().unwrap());
+        let edited = format!("edited-{name}");
+        b.run(["blur", "--from", path.as_str(), "-o", edited.as_str()]).exits(0);
+        let (before, after) = (read(&b, &format!("in/{name}")), read(&b, &edited));
+        let changed = |page: usize, x: u32, y: u32| {
+            before.pages()[page].raster.rgb8(x, y) != after.pages()[page].raster.rgb8(x, y)
+        };
+        for page in 0..3 {
+            assert!(!changed(page, 225, 115), "{name}, {page}: the face is shown");
+        }
+        // An animation's regions also hold in the frames beside theirs.
+        let corners: Vec<bool> = (0..3).map(|page| changed(page, 5, 506)).collect();
+        assert_eq!(corners, [false, name == "m.png", true], "{name}");
+    }
+    let path = "out/p.tif.faceveil.json";
+    let text = String::from_utf8(b.read(path)).unwrap();
+    b.put(path, text.replace("[512, 512]]", "[512, 512], [512, 512]]").as_bytes());
+    let ran = b.run(["blur", "--from", path, "-o", "o.tif"]).exits(1);
+    ran.says("p.tif has 3 pages or frames, the sidecar says 4");
 }
 
 fn in_ms(motion: Motion) -> Motion {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::hostile_table::{Case, SECRET, cases};
+use crate::hostile_videos;
 use crate::sandbox::{PROGRAM, Ran, Sandbox, run};
 
 pub fn set_mode(b: &Sandbox, path: &str, mode: u32) {
@@ -75,6 +76,13 @@ fn hostile_inputs_give_what_the_table_says() {
     cases().iter().for_each(check);
 }
 
+#[test]
+fn hostile_videos_give_what_the_table_says() {
+    if crate::clips::ffmpeg_or_skip("hostile videos") {
+        hostile_videos::cases().iter().for_each(check);
+    }
+}
+
 fn table() -> String {
     let mut text = String::from(
         "# Hostile inputs, and what each gives\n\n\
@@ -84,7 +92,7 @@ fn table() -> String {
          Exit codes: 0 all done, 1 nothing done, 2 partly done, 3 wrong usage.\n\n\
          | input | command | exit code | standard error has the line |\n|---|---|---|---|\n",
     );
-    for Case { what, command, code, says, .. } in cases() {
+    for Case { what, command, code, says, .. } in cases().into_iter().chain(hostile_videos::cases()) {
         let command = command.replace('|', "\\|");
         text += &format!("| {what} | `{command}` | {code} | `faceveil: {says}` |\n");
     }

@@ -35,7 +35,7 @@ pub fn cases() -> Vec<Case> {
         Case {
             what: "a sidecar of a later version",
             command: RENDER,
-            says: "in/x.jpg.faceveil.json: a sidecar of version 7; this program reads version 1",
+            says: "in/x.jpg.faceveil.json: a sidecar of version 7; this program reads the versions 1 and 2",
             make: |b| rewritten(b, |text| text.replace("\"faceveil_sidecar\": 1", "\"faceveil_sidecar\": 7")),
             ..BAD
         },

@@ -140,9 +140,9 @@ fn contents() -> Vec<Case> {
             ..BAD
         },
         Case {
-            what: "an animation where sidecars are asked for",
-            command: "faceveil blur in/x.gif -o out/x.gif --sidecar",
-            says: "in/x.gif: sidecars cover single pictures, and this file has several pages or frames",
+            what: "an animation that is to become a single picture",
+            command: "faceveil blur in/x.gif -o out/x.jpg",
+            says: "in/x.gif: 2 pages or frames do not fit a JPEG",
             make: |b| {
                 let frame = b",\0\0\0\0\x01\0\x01\0\x80\0\0\0\xff\xff\xff\x02\x02\x44\x01\0";
                 b.put("in/x.gif", &[b"GIF89a\x01\0\x01\0\0\0\0", &frame[..], frame, b";"].concat());

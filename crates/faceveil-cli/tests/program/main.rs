@@ -12,6 +12,8 @@ mod hostile;
 mod hostile_sidecars;
 #[cfg(target_os = "linux")]
 mod hostile_table;
+#[cfg(target_os = "linux")]
+mod hostile_videos;
 mod journal;
 mod layers;
 #[cfg(unix)]
@@ -31,4 +33,8 @@ mod video;
 mod video_again;
 #[cfg(unix)]
 mod video_hostile;
+#[cfg(unix)]
+mod video_resume;
+#[cfg(unix)]
+mod video_shown;
 mod zones;

@@ -193,7 +193,7 @@ fn a_batch_is_rendered_in_its_place_and_resumed() {
     let path = "out/sub/b.jpg.faceveil.json";
     let mut sidecar = record(&b, path);
     let rect = RectF { left: 1.0, top: 1.0, right: 30.0, bottom: 30.0 };
-    assert_eq!(sidecar.add(vec![Shape::Box(rect)], 0.0), "r1");
+    assert_eq!(sidecar.add(1, vec![Shape::Box(rect)], 0.0), "r1");
     b.put(path, &sidecar.to_json().unwrap());
     let ran = b.run(again).exits(2).says("was done with other settings");
     assert_eq!(count(&ran, "resumed"), 2);
@@ -212,7 +212,8 @@ fn a_bad_sidecar_does_not_stop_the_others() {
     b.put("out/x.jpg.faceveil.json", b"\xff\xd8\xff not JSON");
     b.put("out/notes.json", b"{}");
     let ran = b.run(["blur", "--from", "out", "-o", "new"]).exits(2);
-    let ran = ran.says("out/1.jpg.faceveil.json: a sidecar of version 9; this program reads version 1");
+    let ran =
+        ran.says("out/1.jpg.faceveil.json: a sidecar of version 9; this program reads the versions 1 and 2");
     let ran = ran.says("out/x.jpg.faceveil.json: not a sidecar: ");
     assert!(!ran.stderr.contains("notes"), "{}", ran.stderr);
     assert_eq!(b.names("new"), ["0.jpg", "2.jpg"]);

@@ -115,7 +115,7 @@ fn a_person_reviews_a_picture() {
 
     // Somebody else's edit is not overwritten.
     let mut other = shown.clone();
-    other.add(moved.regions[1].region.shapes.clone(), 0.0);
+    other.add(1, moved.regions[1].region.shapes.clone(), 0.0);
     other.write(&b.path("out/a.jpg.faceveil.json"), true).unwrap();
     browser.key("x", 0);
     assert_eq!(browser.complaints, [] as [String; 0]);

@@ -32,8 +32,8 @@ fn it_tells_what_was_found_hidden_and_written() {
     let recorded: Vec<_> = sidecar.models.iter().map(|m| (&*m.name, &*m.sha256)).collect();
     assert_eq!(recorded, models);
     assert_eq!(
-        (sidecar.size, sidecar.settings.cells, sidecar.previous.as_deref()),
-        ([512, 512], Some(4), None)
+        (&sidecar.pages[..], sidecar.settings.cells, sidecar.previous.as_deref()),
+        (&[[512, 512]][..], Some(4), None)
     );
     let [face] = &sidecar.faces[..] else { panic!("{:?}", sidecar.faces) };
     let [region] = &sidecar.regions[..] else { panic!("{:?}", sidecar.regions) };

@@ -235,3 +235,42 @@ fn zones_and_the_part_that_is_asked_for() {
     assert!((0.0..0.041).contains(&times[0]), "{times:?}");
     b.run(["blur", "in/face.mp4", "-o", "no.mp4", "--start", "2", "--end", "1"]).exits(3).says("--end");
 }
+
+#[test]
+fn the_gate_network_hides_a_face_in_every_frame() {
+    if !ffmpeg_or_skip("the gate network on videos") {
+        return;
+    }
+    let b = Sandbox::new();
+    face(&b);
+    let ran = b.run(["blur", "in/face.mp4", "-o", "out.mp4", "--engine", "gate", "--json"]).exits(0);
+    let line = &ran.json()[0];
+    assert_eq!((&line["frames"], &line["frames_with_faces"]), (&50.into(), &50.into()), "{line}");
+    for seconds in ["0", "0.6", "1.2", "1.96"] {
+        let (was, is) = (frame(&b, "in/face.mp4", seconds), frame(&b, "out.mp4", seconds));
+        let seconds: f32 = seconds.parse().unwrap();
+        let (x, y) = ((164.0 - 40.0 * seconds) as u32, (100.0 - 10.0 * seconds) as u32);
+        let apart = |x: u32, y: u32| {
+            was.rgb8(x, y).iter().zip(is.rgb8(x, y)).map(|(a, b)| u32::from(a.abs_diff(b))).sum::<u32>()
+        };
+        let face = (0..60).flat_map(|dy| (0..40).map(move |dx| (x + dx - 20, y + dy - 30)));
+        let mean = face.map(|(x, y)| apart(x, y)).sum::<u32>() / 2400;
+        assert!(mean > 25, "at {seconds} s the face differs by {mean} only");
+    }
+}
+
+#[test]
+fn pictures_one_after_the_other_are_a_video() {
+    if !ffmpeg_or_skip("bare Motion JPEG") {
+        return;
+    }
+    let b = Sandbox::new();
+    face(&b);
+    make(&b, "-i in/face.mp4 -t 1 -an -c:v mjpeg -q:v 3 -f mjpeg in/face.mjpeg");
+    std::fs::remove_file(b.path("in/face.mp4")).unwrap();
+    let ran = b.run(["blur", "in", "-o", "out", "--json"]).exits(0);
+    let line = &ran.json()[0];
+    assert_eq!((&line["frames"], &line["frames_with_faces"]), (&25.into(), &25.into()), "{line}");
+    assert_eq!(b.names("out"), ["face.mkv"]);
+    assert_eq!(times(&b, "out/face.mkv").len(), 25);
+}

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::optical::{Pyramid, follow};
 use super::shape;
-use super::{FrameFaces, Luma, Sighting, Thumb};
+use super::{FrameFaces, Likeness, Luma, Sighting, Thumb};
 use crate::face::Face;
 use crate::geom::{Point, RectF};
 
@@ -49,8 +49,14 @@ impl Follower {
     pub fn push(&mut self, luma: Luma, faces: Option<Vec<Face>>) -> Vec<FrameFaces> {
         match faces {
             None => self.glimpse(luma, Vec::new()),
-            Some(faces) => self.searched(Pyramid::new(luma), faces),
+            Some(faces) => self.compared(luma, faces.into_iter().map(Sighting::from).collect()),
         }
+    }
+
+    /// Takes the next frame, which was searched, with its faces and what is known of them. Gives the frames that are
+    /// complete, oldest first.
+    pub fn compared(&mut self, luma: Luma, faces: Vec<Sighting>) -> Vec<FrameFaces> {
+        self.searched(Pyramid::new(luma), faces)
     }
 
     /// Takes the next frame, which was not searched but looked at by a lesser detector: the faces `glimpsed` (in
@@ -74,16 +80,16 @@ impl Follower {
         frames
     }
 
-    fn searched(&mut self, pyramid: Pyramid, faces: Vec<Face>) -> Vec<FrameFaces> {
+    fn searched(&mut self, pyramid: Pyramid, faces: Vec<Sighting>) -> Vec<FrameFaces> {
         let waiting: Vec<Waiting> = self.waiting.drain(..).collect();
-        let strong: Vec<Face> = faces.iter().filter(|face| face.score >= self.strong).cloned().collect();
+        let is_strong = |s: &&Sighting| s.face.score >= self.strong;
+        let strong: Vec<Face> = faces.iter().filter(is_strong).map(|s| s.face.clone()).collect();
         let forwards = self.forwards(&waiting);
         let mut backwards = self.chain(&pyramid, &strong, waiting.iter().rev().map(|w| &w.pyramid));
         backwards.reverse();
         let ways = waiting.iter().zip(&forwards).zip(&backwards);
         let mut frames: Vec<FrameFaces> = ways.map(|((p, there), back)| frame(p, there, back)).collect();
         let thumb = Some(Thumb::of(pyramid.luma()));
-        let faces = faces.into_iter().map(Sighting::from).collect();
         frames.push(FrameFaces { faces, thumb, cut: false, searched: true });
         self.last = Some((pyramid, strong));
         frames
@@ -174,7 +180,10 @@ fn frame(waiting: &Waiting, forwards: &[Way], backwards: &[Way]) -> FrameFaces {
             faces.push(glimpsed.clone());
         }
     }
-    let faces = faces.into_iter().map(|face| Sighting { face, followed: true }).collect();
+    let faces = faces
+        .into_iter()
+        .map(|face| Sighting { face, followed: true, likeness: Likeness::Unknown })
+        .collect();
     FrameFaces { faces, thumb: Some(Thumb::of(waiting.pyramid.luma())), cut: false, searched: false }
 }
 

@@ -3,6 +3,8 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::border::way_out;
+use super::known::{Acquaintance, Likeness};
 use super::motion::Motion;
 use super::shape::{self, Spot};
 use super::{Presence, TrackId, TrackSettings, TrackedFace};
@@ -18,6 +20,7 @@ pub(super) struct Seen {
     pub frame: u64,
     pub face: Face,
     pub presence: Presence,
+    pub likeness: Likeness,
 }
 
 /// A track.
@@ -27,6 +30,8 @@ pub(super) struct Life {
     pub id: Option<TrackId>,
     /// First frame of its scene.
     opens: u64,
+    /// Frame of its first sighting.
+    begins: u64,
     /// First frame of the next scene, once that is known.
     pub closes: Option<u64>,
     /// At least one, by frame.
@@ -39,13 +44,17 @@ pub(super) struct Life {
     best: f32,
     /// How often a detector was sure of it, and when for the last time.
     surely: (u32, u64),
+    /// Whether it is somebody who is to stay visible.
+    known: Acquaintance,
 }
 
 impl Life {
     pub fn new(opens: u64, seen: Seen) -> Self {
         let (motion, sure) = (Motion::new(&seen.face.rect), seen.presence == Presence::Seen);
         let (best, surely) = (seen.face.score, (u32::from(sure), seen.frame));
-        Self { id: None, opens, closes: None, seen: [seen].into(), motion, sure, best, surely }
+        let (mut known, begins) = (Acquaintance::default(), seen.frame);
+        known.take(seen.frame, seen.likeness);
+        Self { id: None, opens, begins, closes: None, seen: [seen].into(), motion, sure, best, surely, known }
     }
 
     /// Takes the next sighting.
@@ -58,12 +67,14 @@ impl Life {
             self.sure = true;
             self.surely = (self.surely.0.saturating_add(1), seen.frame);
         }
+        self.known.take(seen.frame, seen.likeness);
         self.seen.push_back(seen);
     }
 
     /// Takes over another track that begins after this one's last sighting.
     pub fn absorb(&mut self, other: Self) {
         self.seen.extend(other.seen);
+        self.known.absorb(other.known);
         self.motion = other.motion;
         self.sure |= other.sure;
         self.best = self.best.max(other.best);
@@ -115,7 +126,9 @@ impl Life {
     /// Whether it has nothing to tell of frame `next` or any later one.
     pub fn is_over(&self, next: u64, settings: &TrackSettings) -> bool {
         let last = self.last().frame;
-        self.closes.is_some_and(|closes| closes <= next) || last + u64::from(settings.hold) < next
+        // If it is lost at the border.
+        let hold = settings.hold.max(settings.crossing);
+        self.closes.is_some_and(|closes| closes <= next) || last + u64::from(hold) < next
     }
 
     /// Forgets what no frame from `next` on needs.
@@ -124,6 +137,7 @@ impl Life {
         while self.seen.len() > 1 && self.seen[1].frame <= early {
             self.seen.pop_front();
         }
+        self.known.forget(next);
     }
 
     /// The face in `frame`, if it is to be hidden there.
@@ -133,7 +147,7 @@ impl Life {
         }
         let later = self.seen.partition_point(|seen| seen.frame <= frame);
         let before = later.checked_sub(1).and_then(|index| self.seen.get(index));
-        let (face, presence) = match (before, self.seen.get(later)) {
+        let (mut face, presence) = match (before, self.seen.get(later)) {
             (Some(seen), _) if seen.frame == frame => {
                 (shape::around(&seen.face, &self.smoothed(frame, settings)), seen.presence)
             }
@@ -147,23 +161,35 @@ impl Life {
             }
             (Some(last), None) => {
                 let lost = frame - last.frame;
-                if lost > u64::from(settings.hold) {
+                let out = settings.frame.map_or(Vec::new(), |size| way_out(&last.face.rect, size));
+                if lost > unseen(settings.hold, settings, &out) {
                     return None;
                 }
                 let ahead = self.motion.coasted(lost as u32);
-                (shape::swept(&last.face, &ahead, shape::growth(settings.growth, lost)), Presence::Held)
+                (gone(&last.face, &ahead, &out, shape::growth(settings.growth, lost)), Presence::Held)
             }
             (None, Some(first)) => {
                 let early = first.frame - frame;
-                if early > u64::from(settings.lead) {
+                let out = settings.frame.map_or(Vec::new(), |size| way_out(&first.face.rect, size));
+                if early > unseen(settings.lead, settings, &out) {
                     return None;
                 }
                 let back = self.backwards().coasted(early as u32);
-                (shape::swept(&first.face, &back, shape::growth(settings.growth, early)), Presence::Led)
+                (gone(&first.face, &back, &out, shape::growth(settings.growth, early)), Presence::Led)
             }
             (None, None) => return None,
         };
-        Some(TrackedFace { track: id, face, presence })
+        let crossing = u64::from(settings.crossing);
+        if let Some(size) = settings.frame
+            && (frame < self.begins + crossing || self.last().frame < frame + crossing)
+        {
+            // Boxes of half a face are too small and lag behind: its other half may be what lies at the border.
+            let out = way_out(&face.rect, size);
+            face.also.extend(out);
+        }
+        // Where it is only guessed to be, nobody vouches for it.
+        let guessed = matches!(presence, Presence::Led | Presence::Held);
+        Some(TrackedFace { track: id, face, presence, known: !guessed && self.known.vouches(frame) })
     }
 
     /// Place and size in `frame`, between the first and the last sighting, smoothed over as many frames on each
@@ -191,6 +217,18 @@ impl Life {
             _ => before.face.rect,
         }
     }
+}
+
+/// Frames for which a face is hidden where it is not seen: longer if there is a way `out` of the frame.
+fn unseen(frames: u32, settings: &TrackSettings, out: &[RectF]) -> u64 {
+    u64::from(if out.is_empty() { frames } else { frames.max(settings.crossing) })
+}
+
+/// A face before its first or after its last sighting, where it may have gone `there`, or `out` of the frame.
+fn gone(face: &Face, there: &RectF, out: &[RectF], grown: f32) -> Face {
+    let mut gone = shape::swept(face, there, grown);
+    gone.also.extend(out.iter().map(|rect| rect.scaled(grown)));
+    gone
 }
 
 impl Seen {

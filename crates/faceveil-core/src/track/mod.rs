@@ -18,8 +18,10 @@
 //! <https://arxiv.org/abs/2110.06864>).
 
 mod assign;
+mod border;
 mod cut;
 mod follow;
+mod known;
 mod life;
 mod luma;
 mod motion;
@@ -31,6 +33,7 @@ mod veils;
 
 pub use cut::{CutDetector, Thumb};
 pub use follow::Follower;
+pub use known::Likeness;
 pub use luma::Luma;
 pub use settings::{MOST_FRAMES, TrackError, TrackSettings};
 pub use tracker::Tracker;
@@ -52,11 +55,13 @@ pub struct Sighting {
     /// Whether its pixels were only followed from another frame's detection: it may continue a track, and
     /// carry one back to where it began, but start none.
     pub followed: bool,
+    /// Whether it is somebody who is to stay visible.
+    pub likeness: Likeness,
 }
 
 impl From<Face> for Sighting {
     fn from(face: Face) -> Self {
-        Self { face, followed: false }
+        Self { face, followed: false, likeness: Likeness::Unknown }
     }
 }
 
@@ -99,6 +104,8 @@ pub struct TrackedFace {
     pub face: Face,
     /// Why.
     pub presence: Presence,
+    /// Whether it is surely somebody who is to stay visible.
+    pub known: bool,
 }
 
 /// The faces to be hidden in a frame.

@@ -12,6 +12,8 @@ const LEVELS: usize = 4;
 const POINTS: usize = 6;
 /// Half the side of a point's window, pixels.
 const RADIUS: i32 = 3;
+/// Its side, pixels.
+const SIDE: usize = (2 * RADIUS + 1) as usize;
 /// Steps on each level.
 const STEPS: usize = 6;
 /// Pixels that the way there and back may miss by, beside a share of the face's size.
@@ -132,14 +134,15 @@ fn trace(from: &Pyramid, to: &Pyramid, start: Point) -> Option<Point> {
 
 /// Lucas and Kanade's steps on one level from a first guess.
 fn refine(a: &Luma, b: &Luma, point: Point, guess: (f32, f32)) -> Option<(f32, f32)> {
-    const SIDE: usize = (2 * RADIUS + 1) as usize;
+    // One pixel more on each side, for the slopes.
+    let around = patch::<{ SIDE + 2 }>(a, point.x - (RADIUS + 1) as f32, point.y - (RADIUS + 1) as f32);
     let mut window = [[0.0f32; 3]; SIDE * SIDE];
     let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
     for (index, cell) in window.iter_mut().enumerate() {
-        let (x, y) = (point.x + offset(index % SIDE), point.y + offset(index / SIDE));
-        let gx = (sample(a, x + 1.0, y) - sample(a, x - 1.0, y)) / 2.0;
-        let gy = (sample(a, x, y + 1.0) - sample(a, x, y - 1.0)) / 2.0;
-        *cell = [sample(a, x, y), gx, gy];
+        let (x, y) = (index % SIDE + 1, index / SIDE + 1);
+        let gx = (around[y][x + 1] - around[y][x - 1]) / 2.0;
+        let gy = (around[y + 1][x] - around[y - 1][x]) / 2.0;
+        *cell = [around[y][x], gx, gy];
         xx += gx * gx;
         xy += gx * gy;
         yy += gy * gy;
@@ -153,9 +156,9 @@ fn refine(a: &Luma, b: &Luma, point: Point, guess: (f32, f32)) -> Option<(f32, f
     for _ in 0..STEPS {
         // The mean of the differences is a change of light, not of place.
         let (mut sum, mut ex, mut ey, mut gx_sum, mut gy_sum) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for (index, [value, gx, gy]) in window.iter().enumerate() {
-            let (x, y) = (point.x + dx + offset(index % SIDE), point.y + dy + offset(index / SIDE));
-            let error = value - sample(b, x, y);
+        let there = patch::<SIDE>(b, point.x + dx - RADIUS as f32, point.y + dy - RADIUS as f32);
+        for ([value, gx, gy], seen) in window.iter().zip(there.as_flattened()) {
+            let error = value - seen;
             sum += error;
             ex += error * gx;
             ey += error * gy;
@@ -173,19 +176,48 @@ fn refine(a: &Luma, b: &Luma, point: Point, guess: (f32, f32)) -> Option<(f32, f
     (dx.is_finite() && dy.is_finite()).then_some((dx, dy))
 }
 
-fn offset(index: usize) -> f32 {
-    (index as i32 - RADIUS) as f32
-}
-
 /// Mean difference of the windows around two points, the change of light set aside.
 fn difference(from: &Pyramid, to: &Pyramid, start: Point, end: Point) -> f32 {
-    const SIDE: usize = (2 * RADIUS + 1) as usize;
-    let errors: [f32; SIDE * SIDE] = core::array::from_fn(|index| {
-        let (x, y) = (offset(index % SIDE), offset(index / SIDE));
-        sample(&from.0[0], start.x + x, start.y + y) - sample(&to.0[0], end.x + x, end.y + y)
-    });
+    let window = |luma, p: Point| patch::<SIDE>(luma, p.x - RADIUS as f32, p.y - RADIUS as f32);
+    let (was, is) = (window(&from.0[0], start), window(&to.0[0], end));
+    let mut errors = [0.0f32; SIDE * SIDE];
+    for ((error, was), is) in errors.iter_mut().zip(was.as_flattened()).zip(is.as_flattened()) {
+        *error = was - is;
+    }
     let mean = errors.iter().sum::<f32>() / errors.len() as f32;
     errors.iter().map(|e| (e - mean).abs()).sum::<f32>() / errors.len() as f32
+}
+
+/// [`sample`] at `N` × `N` points a pixel apart, the first at `x`, `y`.
+fn patch<const N: usize>(luma: &Luma, x: f32, y: f32) -> [[f32; N]; N] {
+    let (width, height) = (luma.width() as usize, luma.height() as usize);
+    let mut patch = [[0.0; N]; N];
+    let inside = |from: f32, side: usize| from >= 0.5 && from - 0.5 + (N as f32) < side as f32 - 1.0;
+    if !(inside(x, width) && inside(y, height)) {
+        for (row, line) in patch.iter_mut().enumerate() {
+            for (column, value) in line.iter_mut().enumerate() {
+                *value = sample(luma, x + column as f32, y + row as f32);
+            }
+        }
+        return patch;
+    }
+    let (x, y) = (x - 0.5, y - 0.5);
+    let (left, top) = (x as usize, y as usize);
+    let (s, t) = (x - left as f32, y - top as f32);
+    for (row, line) in patch.iter_mut().enumerate() {
+        let start = (top + row) * width + left;
+        let above = &luma.samples()[start..][..N + 1];
+        let below = &luma.samples()[start + width..][..N + 1];
+        for (column, value) in line.iter_mut().enumerate() {
+            let between = |line: &[u8]| {
+                let (a, b) = (f32::from(line[column]), f32::from(line[column + 1]));
+                a + (b - a) * s
+            };
+            let (above, below) = (between(above), between(below));
+            *value = above + (below - above) * t;
+        }
+    }
+    patch
 }
 
 /// The picture between its pixels, bilinear; beyond its edge the edge goes on.
@@ -222,6 +254,23 @@ mod tests {
     }
 
     const FACE: RectF = RectF { left: 60.0, top: 25.0, right: 100.0, bottom: 65.0 };
+
+    #[test]
+    fn a_patch_is_its_samples() {
+        let plane: Vec<u8> = (0..40 * 30u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let luma = Luma::shrunk(&plane, (40, 30), 40, 0, 64).unwrap();
+        for (x, y) in
+            [(0.5, 0.5), (3.7, 9.2), (31.9, 21.9), (32.4, 22.4), (-3.0, 5.0), (38.0, 29.0), (20.0, 0.4)]
+        {
+            let patch = patch::<7>(&luma, x, y);
+            for (row, line) in patch.iter().enumerate() {
+                for (column, got) in line.iter().enumerate() {
+                    let want = sample(&luma, x + column as f32, y + row as f32);
+                    assert!((got - want).abs() < 0.01, "({x}, {y}) + ({column}, {row}): {got}, not {want}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn shifts_are_found_whatever_the_light() {

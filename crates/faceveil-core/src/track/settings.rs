@@ -45,17 +45,44 @@ pub struct TrackSettings {
     pub growth: f32,
     /// Latency: frames that must follow before a frame's faces are told. `lead` and `gap` reach back no further.
     pub delay: u32,
+    /// Width and height of the frames in pixels. Where they are known, a face that is first or last seen near the
+    /// border is hidden on its way over it, too.
+    pub frame: Option<(u32, u32)>,
+    /// Frames that such a face needs to cross the border, at least: it is hidden for no fewer.
+    pub crossing: u32,
 }
 
 impl TrackSettings {
     /// For files: looks both ways.
     pub fn offline(strong: f32) -> Self {
-        Self { strong, certain: strong, lead: 4, hold: 4, gap: 20, smooth: 3, growth: 0.01, delay: 24 }
+        Self {
+            strong,
+            certain: strong,
+            lead: 4,
+            hold: 4,
+            gap: 20,
+            smooth: 3,
+            growth: 0.01,
+            delay: 24,
+            frame: None,
+            crossing: 8,
+        }
     }
 
     /// For cameras: no latency, and a lost face is held for longer.
     pub fn live(strong: f32) -> Self {
-        Self { strong, certain: strong, lead: 0, hold: 15, gap: 20, smooth: 3, growth: 0.03, delay: 0 }
+        Self {
+            strong,
+            certain: strong,
+            lead: 0,
+            hold: 15,
+            gap: 20,
+            smooth: 3,
+            growth: 0.03,
+            delay: 0,
+            frame: None,
+            crossing: 0,
+        }
     }
 
     /// # Errors
@@ -67,6 +94,7 @@ impl TrackSettings {
             ("gap", self.gap),
             ("smooth", self.smooth),
             ("delay", self.delay),
+            ("crossing", self.crossing),
         ];
         if let Some(&(name, frames)) = frames.iter().find(|(_, frames)| *frames > MOST_FRAMES) {
             return Err(TrackError::Frames { name, frames });

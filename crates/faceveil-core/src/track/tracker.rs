@@ -238,7 +238,7 @@ fn seen_at(frame: u64, sighting: Sighting, strong: f32) -> Seen {
         (false, true) => Presence::Seen,
         (false, false) => Presence::Weak,
     };
-    Seen { frame, face: sighting.face, presence }
+    Seen { frame, face: sighting.face, presence, likeness: sighting.likeness }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use alloc::vec;
 
 use proptest::prelude::*;
 
-use super::super::TrackedFace;
+use super::super::{Likeness, TrackedFace};
 use super::*;
 use crate::face::Face;
 use crate::policy::{Outline, Policy};
@@ -114,7 +114,7 @@ fn weak_detections_continue_tracks_both_ways_but_start_none() {
 
 #[test]
 fn followed_faces_start_no_track() {
-    let followed = |x| Sighting { face: face(x, 50.0, 20.0, 0.9), followed: true };
+    let followed = |x| Sighting { followed: true, ..Sighting::from(face(x, 50.0, 20.0, 0.9)) };
     let frames: Vec<_> = (0..10)
         .map(|i| {
             let faces = match i {
@@ -284,4 +284,40 @@ fn a_single_doubtful_detection_needs_another_where_there_could_be_one() {
     assert_eq!(told(&[(5, 0.6)], &all), 1, "nobody has looked before");
     assert_eq!(told(&[(20, 0.6)], &all), 1, "nobody has looked after");
     assert_eq!(told(&[(10, 0.6)], &[10, 35]), 1, "too late to tell");
+}
+
+#[test]
+fn a_known_face_is_told_as_long_as_nobody_else_can_be_it() {
+    let run = |other: Option<u64>| {
+        let frames = (0..60).map(|i: u64| {
+            let mut seen = frame(vec![face(50.0 + i as f32, 50.0, 20.0, 0.9)]);
+            let likeness = if Some(i) == other { Likeness::Other } else { Likeness::Known };
+            seen.faces[0].likeness = if i.is_multiple_of(5) { likeness } else { Likeness::Unknown };
+            seen
+        });
+        let told = run(offline(), frames.collect());
+        let known = |f: &&TrackedFrame| f.faces.iter().any(|face| face.known);
+        told.iter().filter(known).map(|f| f.index).collect::<Vec<u64>>()
+    };
+    assert_eq!(run(None), (0..=55).collect::<Vec<u64>>());
+    // What comes within the latency counts before it is there, but for the frames in which a cut is not decided.
+    let from = 30 - (u64::from(offline().delay) - 2);
+    assert!(run(Some(30)).iter().all(|frame| *frame < from), "{:?}", run(Some(30)));
+    assert_eq!(run(Some(0)), [0u64; 0]);
+}
+
+#[test]
+fn a_face_that_comes_over_the_border_is_hidden_on_its_way() {
+    let settings = TrackSettings { frame: Some((200, 100)), ..offline() };
+    // It is found when it is inside already, and goes out as fast.
+    let seen = |i: u64| (10..=40).contains(&i).then(|| face(14.0, 50.0, 20.0, 0.9));
+    let frames = (0..60).map(|i| frame(seen(i).into_iter().collect()));
+    let told = run(settings, frames.collect());
+    for index in [4, 9, 12, 38, 41, 47] {
+        let tracked = &told[index].faces[0];
+        for x in [-6.0, 0.0, 6.0] {
+            assert!(holds(tracked, &rect(x, 50.0, 9.0)), "{x} in frame {index}: {tracked:?}");
+        }
+    }
+    assert!(!holds(&told[25].faces[0], &rect(0.0, 50.0, 9.0)), "while it stays inside nothing is added");
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::args::EvaluateArgs;
 use super::coverage::{Looked, overlap};
+use super::direct::Direct;
 use super::page;
 use crate::train::sources;
 
@@ -69,6 +70,14 @@ pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
             let looked = hide(&gate, &items, &folder)?;
             let mut row = judge(set, name, &items, &folder)?;
             row.iou = (set != Set::Negatives).then(|| overlap(&looked, 0.5));
+            report(&row);
+            rows.push(row);
+        }
+        for named in &args.direct {
+            let (name, file) = pair(named)?;
+            let folder = args.out.join("outputs").join(name).join(set.name());
+            Direct::load(Path::new(file))?.paint_all(&items, &folder)?;
+            let row = judge(set, name, &items, &folder)?;
             report(&row);
             rows.push(row);
         }

@@ -4,6 +4,7 @@
 pub mod args;
 pub mod choose;
 pub mod coverage;
+pub mod direct;
 pub mod evaluate;
 pub mod export;
 pub mod page;

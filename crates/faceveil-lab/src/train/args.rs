@@ -47,6 +47,9 @@ pub struct TrainArgs {
     /// A larger network to learn from as well, a checkpoint or an exported file; its frame may be several times as large
     #[arg(long)]
     pub teacher: Option<PathBuf>,
+    /// Side of the teacher's frame, pixels, a whole multiple of the student's [default: as it was trained]
+    #[arg(long, requires = "teacher")]
+    pub teacher_size: Option<usize>,
     /// The teacher's share in the loss
     #[arg(long, default_value_t = 0.3)]
     pub distil: f32,

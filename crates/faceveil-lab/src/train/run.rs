@@ -48,24 +48,12 @@ pub struct Run {
 impl Run {
     /// Begins, or goes on where the run folder's last checkpoint left off.
     pub fn new(args: &TrainArgs, sources: Arc<Vec<Source>>) -> Result<Self> {
-        let last = args.out.join("last.ckpt");
-        let resumed = if last.exists() { Some(Checkpoint::load(&last)?) } else { None };
-        let start = match &args.from {
-            Some(from) if resumed.is_none() => Some(Trained::load(from)?),
-            _ => None,
-        };
-        let folded = args.qat
-            || match &resumed {
-                Some(checkpoint) => checkpoint.about["folded"].as_bool().unwrap_or(false),
-                None => start.as_ref().is_some_and(Trained::is_folded) && !args.renew_norms,
-            };
-        let graph = super::network(&args.net, args.size, folded)?;
+        let start = Start::read(args)?;
+        let graph = super::network(&args.net, args.size, start.folded(args))?;
         let (full, task) = (graph.input_shape().height, super::task(&graph));
         let mut way = Way { slow: args.slow, device: args.device, rounding: None };
-        let teacher = args.teacher.as_deref();
-        let teacher = teacher.map(|path| Teacher::load(path, &graph, args.hint > 0.0, &way)).transpose()?;
-        ensure!(teacher.is_none() || args.small == 0.0, "--teacher and --small exclude each other");
-        ensure!(teacher.is_some() || args.hint == 0.0, "--hint needs a --teacher");
+        let teacher = teacher(args, &graph, &way)?;
+        let about = about(args, &graph, start.folded(args), &sources);
         let mut state = State::new(&graph, args.seed);
         if let Some((theirs, own)) =
             teacher.as_ref().and_then(Teacher::stage_channels).zip(teacher::stage(&graph))
@@ -73,15 +61,18 @@ impl Run {
             let own = graph.nodes()[own].shape.channels;
             state.regressor = Some(Regressor::new(theirs, own, args.seed));
         }
-        let about = about(args, &graph, folded, &sources);
-        if let Some(checkpoint) = resumed {
-            same_run(&checkpoint, &about).with_context(|| last.display().to_string())?;
-            state.restore(&checkpoint)?;
-            eprintln!("goes on after step {}", state.step);
-        } else if let Some(start) = start {
-            let order = Order { seed: args.seed, from: 0, to: 1, len: MEASURED, task, factor: 1 };
-            let pixels = || (feed::batch(&sources, &order, 0, full).pixels, MEASURED);
-            state.begin_with(start.begin(&graph, pixels)?);
+        match start {
+            Start::New => {}
+            Start::From(trained) => {
+                let order = Order { seed: args.seed, from: 0, to: 1, len: MEASURED, task, factor: 1 };
+                let pixels = || (feed::batch(&sources, &order, 0, full).pixels, MEASURED);
+                state.begin_with(trained.begin(&graph, pixels)?);
+            }
+            Start::Resumed(checkpoint) => {
+                same_run(&checkpoint, &about).with_context(|| args.out.display().to_string())?;
+                state.restore(&checkpoint)?;
+                eprintln!("goes on after step {}", state.step);
+            }
         }
         if args.qat {
             if state.ranges.is_empty() {
@@ -200,6 +191,46 @@ impl Run {
         });
         failed.map_or(Ok(score), Err)
     }
+}
+
+/// What a run begins with.
+enum Start {
+    /// Random weights.
+    New,
+    /// Those of another run.
+    From(Trained),
+    /// Its own last checkpoint.
+    Resumed(Checkpoint),
+}
+
+impl Start {
+    fn read(args: &TrainArgs) -> Result<Self> {
+        let last = args.out.join("last.ckpt");
+        if last.exists() {
+            return Ok(Self::Resumed(Checkpoint::load(&last)?));
+        }
+        Ok(match &args.from {
+            Some(from) => Self::From(Trained::load(from)?),
+            None => Self::New,
+        })
+    }
+
+    /// Whether the network is trained without batch norms.
+    fn folded(&self, args: &TrainArgs) -> bool {
+        args.qat
+            || match self {
+                Self::New => false,
+                Self::From(trained) => trained.is_folded() && !args.renew_norms,
+                Self::Resumed(checkpoint) => checkpoint.about["folded"].as_bool().unwrap_or(false),
+            }
+    }
+}
+
+fn teacher(args: &TrainArgs, student: &Graph, way: &Way) -> Result<Option<Teacher>> {
+    ensure!(args.teacher.is_none() || args.small == 0.0, "--teacher and --small exclude each other");
+    ensure!(args.teacher.is_some() || args.hint == 0.0, "--hint needs a --teacher");
+    let load = |path| Teacher::load(path, args.teacher_size, student, args.hint > 0.0, way);
+    args.teacher.as_deref().map(load).transpose()
 }
 
 /// Sums over an epoch's steps.

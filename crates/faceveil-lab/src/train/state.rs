@@ -1,7 +1,7 @@
 //! A run between two steps: everything that the next step depends on.
 
 use anyhow::Result;
-use faceveil_net::Graph;
+use faceveil_net::{Graph, NodeId, Op};
 
 use super::checkpoint::Checkpoint;
 use super::engine::Step;
@@ -53,6 +53,16 @@ pub struct Regressor {
     pub adam: Adam,
 }
 
+/// The convolution that gives what is added to the picture, where a network has one. It begins with nothing, so that training
+/// begins with the untouched picture and not with noise.
+fn change(graph: &Graph) -> Option<NodeId> {
+    let node = |id: NodeId| &graph.nodes()[id];
+    let last = node(graph.output());
+    let sum = matches!(last.op, Op::Shuffle { .. }).then(|| node(last.inputs[0]))?;
+    let into = |id: &&NodeId| matches!(node(**id).op, Op::Conv { .. });
+    (sum.op == Op::Add).then(|| sum.inputs.iter().find(into).copied())?
+}
+
 impl Regressor {
     /// Random, from so many channels of the student to so many of the teacher.
     pub fn new(teacher: usize, student: usize, seed: u64) -> Self {
@@ -67,7 +77,10 @@ impl State {
     /// Before the first step.
     pub fn new(graph: &Graph, seed: u64) -> Self {
         let layout = Layout::of(graph);
-        let (values, running) = layout.init(seed);
+        let (mut values, running) = layout.init(seed);
+        for param in layout.params.iter().filter(|p| Some(p.node) == change(graph)) {
+            values[param.range.clone()].fill(0.0);
+        }
         Self {
             average: values.clone(),
             average_running: running.clone(),
@@ -160,5 +173,24 @@ impl State {
         follow(&mut self.average, &self.values, settings.average, self.step);
         follow(&mut self.average_running, &self.running, settings.average, self.step);
         length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::random::Random;
+    use crate::net::fast::Fast;
+
+    #[test]
+    fn a_direct_network_begins_with_the_picture_itself() {
+        let graph = faceveil_net::by_name("direct").expect("it is listed");
+        let state = State::new(&graph, 1);
+        let mut random = Random::new(2);
+        let pixels: Vec<f32> = (0..graph.input_shape().len()).map(|_| random.unit() as f32).collect();
+        let mut fast = Fast::new(&graph, 1).expect("it knows the operations");
+        assert_eq!(fast.infer(&state.values, &state.running, &pixels), pixels);
+        let gate = faceveil_net::by_name("gate").expect("it is listed");
+        assert_eq!(State::new(&gate, 1).values, Layout::of(&gate).init(1).0);
     }
 }

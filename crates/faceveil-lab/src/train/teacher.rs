@@ -45,12 +45,16 @@ pub fn stage(graph: &Graph) -> Option<NodeId> {
 }
 
 impl Teacher {
-    /// Reads a checkpoint or a gate network's file. Its frame may be a whole number of times as large as `student`'s.
+    /// Reads a checkpoint or a gate network's file. Its frame, of `size` pixels or as it was trained, may be a whole number
+    /// of times as large as `student`'s.
     ///
     /// # Errors
     /// If it cannot teach this student.
-    pub fn load(path: &Path, student: &Graph, hints: bool, way: &Way) -> Result<Self> {
-        let trained = Trained::load(path)?;
+    pub fn load(path: &Path, size: Option<usize>, student: &Graph, hints: bool, way: &Way) -> Result<Self> {
+        let mut trained = Trained::load(path)?;
+        if let Some(size) = size {
+            trained.graph = trained.graph.resized(size, size)?;
+        }
         let (own, theirs) = (trained.graph.input_shape().height, student.input_shape().height);
         let (out, wanted) = (trained.graph.output_shape(), student.output_shape());
         let factor = own / theirs;

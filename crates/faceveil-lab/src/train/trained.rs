@@ -38,11 +38,10 @@ impl Trained {
 
     fn of_file(bytes: &[u8]) -> Result<Self> {
         let GateWeights { config, values, .. } = GateWeights::parse(bytes)?;
-        // The file does not hold the name.
-        let same = |c: &&family::GateConfig| (c.block, &c.levels) == (config.block, &config.levels);
-        let listed = family::gates();
-        let listed = listed.iter().find(same).context("no network of that architecture is listed")?;
-        let graph = family::GateConfig { side: config.side, ..listed.clone() }.graph()?.without_norms();
+        // The file does not hold the name; a listed network's is told by what it is made of.
+        let same = |c: &family::GateConfig| (c.block, &c.levels) == (config.block, &config.levels);
+        let name = family::gates().into_iter().find(same).map_or(config.name.clone(), |c| c.name);
+        let graph = family::GateConfig { name, ..config }.graph()?.without_norms();
         Ok(Self { graph, values, running: Vec::new() })
     }
 

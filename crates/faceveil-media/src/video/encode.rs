@@ -1,5 +1,7 @@
 //! Frames into a file, with the original's sound.
 
+mod parts;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
@@ -10,6 +12,8 @@ use super::frames::Frame;
 use super::nut::{NutError, NutHeader, NutWriter};
 use super::tools::{Tools, address, input};
 use super::{AudioStream, Chroma, Colours, Container, PixelLayout, Probe, TimeBase, VideoError, vorbis};
+
+pub use parts::join_parts;
 
 /// What the encoder says when a file cannot be written.
 const UNWRITTEN: [&str; 5] =
@@ -188,24 +192,12 @@ impl Encoder {
     ) -> Result<Self, VideoError> {
         let time_base = probe.video.time_base;
         let mut command = tools.ffmpeg();
-        command.args(["-y", "-copyts"]);
-        frames_input(&mut command, &probe.video.colours, time_base);
-        let sound = options.audio == AudioChoice::Copy && !probe.audio.is_empty();
-        if sound {
-            sound_input(&mut command, original, probe, options);
-        }
+        command.args(["-y", "-copyts", "-itsoffset", &format!("-{}", frames_shift(time_base))]);
+        input_frames(&mut command, &probe.video.colours);
+        let sounds = sound(&mut command, original, probe, options);
         command.args(["-map", "0:v:0"]);
-        for stream in probe.audio.iter().filter(|_| sound) {
-            command.args(["-map", &format!("1:{}", stream.index)]);
-        }
-        command.args(["-c:a", "copy"]).args(tools.every_frame());
-        // The headers of Vorbis hold its comments, which a copy would keep.
-        let is_vorbis = |(_, stream): &(usize, &AudioStream)| sound && stream.codec == "vorbis";
-        let anew =
-            probe.audio.iter().enumerate().filter(is_vorbis).filter(|_| !vorbis::says_nothing(original));
-        for (n, _) in anew {
-            command.args([&format!("-c:a:{n}"), "libvorbis", &format!("-q:a:{n}"), "6"]);
-        }
+        sound_copied(&mut command, original, probe, sounds);
+        command.args(tools.every_frame());
         command.args(["-enc_time_base", &time_base.to_string(), "-pix_fmt", options.layout.name(false)]);
         command.args(options.codec.options(options, &probe.video.colours, probe.video.interlaced));
         if let Some(ticks) = frame_ticks(probe).filter(|_| tools.sets_durations()) {
@@ -216,6 +208,19 @@ impl Encoder {
         bare(&mut command);
         container_options(&mut command, probe, options);
         command.args(["-f", options.container.muxer()]).arg(address(output));
+        Self::spawn(tools, command, probe, (width, height), pixel_aspect, options)
+    }
+
+    /// Starts `command`, which takes frames from its standard input.
+    fn spawn(
+        tools: &Tools,
+        mut command: Command,
+        probe: &Probe,
+        (width, height): (u32, u32),
+        pixel_aspect: (u32, u32),
+        options: &EncoderOptions,
+    ) -> Result<Self, VideoError> {
+        let time_base = probe.video.time_base;
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         let (child, pipes) = Watched::start(command, "encoding", tools.stall)?;
         let Some(stdin) = pipes.stdin else { return Err(VideoError::NoFrames) };
@@ -258,9 +263,7 @@ impl Encoder {
                 Err(VideoError::Codec { what: "encoding", words: "it took no more frames".to_owned() })
             }
             // FFmpeg takes some of these for its end all the same.
-            Ok(words) if UNWRITTEN.iter().any(|known| words.contains(known)) => {
-                Err(VideoError::Codec { what: "encoding", words })
-            }
+            Ok(words) if is_unwritten(&words) => Err(VideoError::Codec { what: "encoding", words }),
             Ok(_) => Ok(self.count),
             Err(e) => Err(e),
         }
@@ -274,13 +277,45 @@ fn frame_ticks(probe: &Probe) -> Option<i64> {
     frame.convert(1, probe.video.time_base).filter(|&ticks| ticks > 0)
 }
 
+/// Whether the encoder complains that the file cannot be written.
+fn is_unwritten(words: &str) -> bool {
+    UNWRITTEN.iter().any(|known| words.contains(known))
+}
+
+/// Seconds by which frames are later on their way than in the file.
+fn frames_shift(time_base: TimeBase) -> i64 {
+    SHIFT_SECONDS * i64::from(time_base.num)
+}
+
 /// The pipe with the frames; what they mean as colours is not in it.
-fn frames_input(command: &mut Command, colours: &Colours, time_base: TimeBase) {
-    let shift = SHIFT_SECONDS * i64::from(time_base.num);
-    command.args(["-itsoffset", &format!("-{shift}"), "-protocol_whitelist", "pipe"]);
+fn input_frames(command: &mut Command, colours: &Colours) {
+    command.args(["-protocol_whitelist", "pipe"]);
     command.args(["-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0"]);
     colour_options(command, colours);
     command.args(["-f", "nut", "-i", "pipe:0"]);
+}
+
+/// The original as second input, if its sound is wanted. Gives whether it is.
+fn sound(command: &mut Command, original: &Path, probe: &Probe, options: &EncoderOptions) -> bool {
+    let sound = options.audio == AudioChoice::Copy && !probe.audio.is_empty();
+    if sound {
+        sound_input(command, original, probe, options);
+    }
+    sound
+}
+
+/// All streams of sound as they are.
+fn sound_copied(command: &mut Command, original: &Path, probe: &Probe, sound: bool) {
+    for stream in probe.audio.iter().filter(|_| sound) {
+        command.args(["-map", &format!("1:{}", stream.index)]);
+    }
+    command.args(["-c:a", "copy"]);
+    // The headers of Vorbis hold its comments, which a copy would keep.
+    let is_vorbis = |(_, stream): &(usize, &AudioStream)| sound && stream.codec == "vorbis";
+    let anew = probe.audio.iter().enumerate().filter(is_vorbis).filter(|_| !vorbis::says_nothing(original));
+    for (n, _) in anew {
+        command.args([&format!("-c:a:{n}"), "libvorbis", &format!("-q:a:{n}"), "6"]);
+    }
 }
 
 fn sound_input(command: &mut Command, original: &Path, probe: &Probe, options: &EncoderOptions) {

@@ -90,6 +90,20 @@ pub enum VideoError {
         /// Frames written.
         need: u64,
     },
+    /// A part of a video that is made in parts cannot be read.
+    #[error("part {part} cannot be read")]
+    Part {
+        /// Which, counted from 1.
+        part: u64,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A part does not go on where the first one began.
+    #[error("part {part} was encoded in another way than the first one")]
+    PartHead {
+        /// Which, counted from 1.
+        part: u64,
+    },
     /// The ending of the output names no container that is written.
     #[error("{0:?} is no ending of a video that is written: mp4, m4v, mov, mkv, webm, ts")]
     Container(String),

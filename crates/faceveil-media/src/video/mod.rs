@@ -37,7 +37,7 @@ pub mod y4m;
 
 pub use container::Container;
 pub use decode::{Decoder, DecoderOptions};
-pub use encode::{AudioChoice, Encoder, EncoderOptions, VideoCodec, keeping_container};
+pub use encode::{AudioChoice, Encoder, EncoderOptions, VideoCodec, join_parts, keeping_container};
 pub use error::VideoError;
 pub use frames::Frame;
 pub use live::{LIVE_LAYOUT, LIVE_TIME_BASE, LiveDecoder, LiveEncoder, LiveSource, LiveTarget, PipeFormat};

@@ -67,7 +67,12 @@ impl Tools {
 /// Options before the `-i` of a file, and the file's own: it may only be a container of the list, and open nothing
 /// else.
 pub(super) fn input(command: &mut Command, path: &Path) {
-    command.args(["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS, "-i"]);
+    command.args(["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS]);
+    // FFmpeg would take it for a single picture.
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mjpeg") || e.eq_ignore_ascii_case("mjpg")) {
+        command.args(["-f", "mjpeg"]);
+    }
+    command.arg("-i");
     command.arg(address(path));
 }
 

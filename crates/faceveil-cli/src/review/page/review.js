@@ -62,7 +62,7 @@ async function go(id) {
   const p = state.byId.get(id);
   if (!p) return;
   stopDrag();
-  Object.assign(state, { current: id, selected: null });
+  Object.assign(state, { current: id, page: 1, selected: null });
   setAdding(false);
   scrollToRow(id);
   $('name').textContent = p.name;
@@ -72,6 +72,8 @@ async function go(id) {
     if (p.error) throw new Error(p.error);
     await openPicture(id);
     if (state.current !== id) return;
+    // The page with the weakest face first: that is why the picture is where it is in the list.
+    state.page = pageOf(ordered(regionsOf(here()))[0] || {});
     showPicture();
     fitAll();
     document.body.dataset.open = id;
@@ -98,18 +100,35 @@ function goBy(by) {
 
 function select(id) {
   state.selected = id;
+  const region = chosen();
+  if (region && pageOf(region) !== state.page) return goToPage(pageOf(region));
+  refresh();
+}
+
+// Another page or frame of the file.
+function goToPage(page) {
+  if (!here() || !Number.isInteger(page) || page < 1 || page > pagesOf(here()).length) return refresh();
+  stopDrag();
+  const before = String(sizeHere());
+  state.page = page;
+  if (chosen() && pageOf(chosen()) !== page) state.selected = null;
+  for (const image of ['photo', 'detail']) $(image).removeAttribute('href');
+  showPicture();
+  // The frames of an animation are looked at one over the other.
+  if (String(sizeHere()) === before) setLook(look.x, look.y, look.w, look.h);
+  else fitAll();
   refresh();
 }
 
 function selectBy(by) {
-  const all = here() ? ordered(here()) : [];
+  const all = here() ? ordered(regionsOf(here())) : [];
   if (!all.length) return;
   const at = all.findIndex((r) => r.id === state.selected);
   select(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : (at + by + all.length) % all.length].id);
 }
 
 function setAdding(on) {
-  state.adding = on && !!here();
+  state.adding = on && !!here() && !here().sidecar.video;
   if (state.adding && state.result) setResult(false);
   $('add').setAttribute('aria-pressed', String(state.adding));
   $('hint').hidden = !state.adding;
@@ -131,18 +150,27 @@ function refresh() {
   drawRows();
   $('undo').disabled = !o || o.at === 0;
   $('redo').disabled = !o || o.at === o.history.length - 1;
-  $('add').disabled = $('result').disabled = !o;
+  // A track is hidden or shown, and none is added.
+  $('add').disabled = !o || !!o.sidecar.video;
+  $('result').disabled = !o;
   $('save').disabled = busy || waiting === 0;
   $('render').disabled = busy || !o && old === 0;
+  const pages = o ? pagesOf(o).length : 1;
+  $('pages').hidden = pages === 1;
+  [$('page').value, $('page').max, $('page-count').textContent] = [state.page, pages, `of ${pages.toLocaleString('en')}`];
+  $('page-back').disabled = state.page <= 1;
+  $('page-on').disabled = state.page >= pages;
   $('unsaved').textContent = busy ? '' : waiting ? `${waiting} not saved` : old ? `${old} to be written` : '';
 }
 
 function drawPanel(o) {
-  const regions = o ? regionsOf(o) : [];
+  const regions = o ? onPage(regionsOf(o)) : [];
   const hidden = regions.filter((r) => r.hidden).length;
-  $('facts').textContent = o ? `${o.sidecar.size.join(' × ')} pixels · ${hidden} hidden${regions.length > hidden ? ` · ${regions.length - hidden} left visible` : ''}` : '';
+  const video = o?.sidecar.video;
+  const what = o && (video ? `${video.size.join(' × ')} pixels, ${video.frames} frames` : `${sizeHere().join(' × ')} pixels`);
+  $('facts').textContent = o ? `${what} · ${hidden} hidden${regions.length > hidden ? ` · ${regions.length - hidden} left visible` : ''}` : '';
   const focused = document.activeElement?.dataset?.key;
-  $('regions').replaceChildren(...(o ? ordered(o) : []).map(regionRow));
+  $('regions').replaceChildren(...(o ? ordered(regions) : []).map(regionRow));
   if (focused) $('regions').querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });
   const region = chosen();
   $('chosen').hidden = !region;
@@ -201,9 +229,15 @@ async function renderAll() {
 }
 
 function undo(by) {
-  if (!here() || !step(here(), by)) return;
+  if (!here()) return;
+  const before = new Set(regionsOf(here()));
+  if (!step(here(), by)) return;
   if (!chosen()) state.selected = null;
-  refresh();
+  // What has changed is shown.
+  const now = new Set(regionsOf(here()));
+  const changed = [...now].find((r) => !before.has(r)) || [...before].find((r) => !now.has(r));
+  if (changed && pageOf(changed) !== state.page) goToPage(pageOf(changed));
+  else refresh();
 }
 
 function arrow(event, [dx, dy]) {
@@ -220,7 +254,7 @@ function arrow(event, [dx, dy]) {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEYS = {
   n: () => goBy(1), PageDown: () => goBy(1), p: () => goBy(-1), PageUp: () => goBy(-1),
-  ',': () => selectBy(-1), '.': () => selectBy(1), a: () => setAdding(!state.adding),
+  '[': () => goToPage(state.page - 1), ']': () => goToPage(state.page + 1), ',': () => selectBy(-1), '.': () => selectBy(1), a: () => setAdding(!state.adding),
   '+': () => zoomBy(1.4), '=': () => zoomBy(1.4), '-': () => zoomBy(1 / 1.4), 0: () => here() && fitAll(),
   o: () => setResult(!state.result), s: saveAll, r: renderAll, '?': () => $('help').showModal(),
   Escape: () => { stopDrag(); state.adding ? setAdding(false) : select(null); },
@@ -251,13 +285,14 @@ document.addEventListener('keydown', (event) => {
 });
 
 const CLICKS = {
-  previous: () => goBy(-1), next: () => goBy(1), add: () => setAdding(!state.adding), undo: () => undo(-1), redo: () => undo(1),
+  previous: () => goBy(-1), next: () => goBy(1), 'page-back': () => goToPage(state.page - 1), 'page-on': () => goToPage(state.page + 1), add: () => setAdding(!state.adding), undo: () => undo(-1), redo: () => undo(1),
   result: () => setResult(!state.result), save: saveAll, render: renderAll, 'help-button': () => $('help').showModal(),
   'zoom-in': () => zoomBy(1.4), 'zoom-out': () => zoomBy(1 / 1.4), 'zoom-fit': () => here() && fitAll(), dismiss: () => say(''),
   reload: () => { state.opened.delete(state.current); say(''); go(state.current); },
 };
 for (const [id, act] of Object.entries(CLICKS)) $(id).addEventListener('click', act);
 $('filter').addEventListener('change', () => { $('list').scrollTop = 0; filterList(); if (!state.shownList.some((p) => p.id === state.current)) goBy(1); });
+$('page').addEventListener('change', () => goToPage(Number($('page').value)));
 $('list').addEventListener('scroll', drawRows);
 $('note').addEventListener('change', () => {
   const region = chosen();

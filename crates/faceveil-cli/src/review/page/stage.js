@@ -12,7 +12,7 @@ function svg(name, attributes, parent) {
   return parent ? parent.appendChild(element) : element;
 }
 
-const sizeHere = () => here().sidecar.size;
+const sizeHere = () => pagesOf(here())[state.page - 1];
 // Screen pixels a pixel of the picture.
 const scale = () => { const m = stage.getScreenCTM(); return m && m.a > 0 ? m.a : 1; };
 function toPicture(event) {
@@ -50,7 +50,8 @@ function panBy(dx, dy) {
 }
 
 // A new output has the old one's path; the number that follows keeps the browser from showing the old one.
-const viewOf = (part = '') => `view/${state.result ? 'result' : 'original'}/${state.current}${part}?${viewStamp}`;
+const pagePart = () => here()?.sidecar.pages ? `/page/${state.page}` : '';
+const viewOf = (part = '') => `view/${state.result ? 'result' : 'original'}/${state.current}${pagePart()}${part}?${viewStamp}`;
 
 function showPicture() {
   const [w, h] = sizeHere();
@@ -98,8 +99,8 @@ function outline(shape, attributes, parent) {
 }
 
 // Weakest first, as the pictures; then those of no face.
-const ordered = (o) => [...regionsOf(o)].sort((a, b) => (scoreOf(a) ?? 2) - (scoreOf(b) ?? 2));
-const scoreOf = (region) => here().sidecar.faces.find((f) => f.id === region.face)?.score;
+const ordered = (regions) => [...regions].sort((a, b) => (scoreOf(a) ?? 2) - (scoreOf(b) ?? 2));
+const scoreOf = (region) => here().scores.get(region.face);
 
 function drawRegions() {
   const [shapes, handles] = [$('shapes'), $('handles')];
@@ -107,7 +108,9 @@ function drawRegions() {
   handles.replaceChildren();
   if (!here() || state.result) return;
   const px = 1 / scale();
-  const regions = drag?.draft || regionsOf(here());
+  // The rows of a video's tracks leave no room between them.
+  const rows = !!here().sidecar.video;
+  const regions = onPage(drag?.draft || regionsOf(here()));
   for (const region of regions) {
     const on = region.id === state.selected;
     const weak = scoreOf(region) < WEAK ? ' doubtful' : '';
@@ -116,9 +119,9 @@ function drawRegions() {
     for (const shape of region.shapes) outline(shape, { class: 'shape', 'data-region': region.id }, group);
     const [l, t] = boundsOf(region), score = scoreOf(region);
     const label = score === undefined ? region.origin : score.toFixed(2);
-    const tag = svg('text', { class: 'tag', x: l, y: t - 5 * px, 'font-size': 13 * px, 'stroke-width': 3 * px }, group);
+    const tag = svg('text', { class: 'tag', x: rows ? l + 5 * px : l, y: rows ? t + 15 * px : t - 5 * px, 'font-size': 13 * px, 'stroke-width': 3 * px }, group);
     tag.textContent = region.hidden ? label : `${label} · left visible`;
-    if (on) drawHandles(boundsOf(region), px);
+    if (on && !rows) drawHandles(boundsOf(region), px);
   }
 }
 

@@ -1,7 +1,7 @@
 // What is loaded, edited and to be saved. Nothing here touches the page.
 
 const WEAK = 0.5;
-const state = { pictures: [], byId: new Map(), shownList: [], opened: new Map(), current: null, selected: null, adding: false, result: false };
+const state = { pictures: [], byId: new Map(), shownList: [], opened: new Map(), current: null, page: 1, selected: null, adding: false, result: false };
 let newRegions = 0;
 
 async function ask(path, body) {
@@ -19,7 +19,8 @@ async function ask(path, body) {
 async function openPicture(id) {
   if (state.opened.has(id)) return state.opened.get(id);
   const { version, sidecar } = await ask(`picture/${id}`);
-  const opened = { id, version, sidecar, base: structuredClone(sidecar.regions), history: [sidecar.regions], at: 0, tag: '', when: 0, touched: false, stale: false };
+  const scores = new Map(sidecar.faces.map((f) => [f.id, f.score]));
+  const opened = { id, version, sidecar, scores, base: structuredClone(sidecar.regions), history: [sidecar.regions], at: 0, tag: '', when: 0, touched: false, stale: false };
   // Memory is bounded: pictures without edits are loaded again when they are needed.
   for (const [old, o] of state.opened) {
     if (state.opened.size < 50) break;
@@ -31,6 +32,10 @@ async function openPicture(id) {
 
 const here = () => state.opened.get(state.current);
 const regionsOf = (o) => o.history[o.at];
+// Only files of several pages or frames say on which one a region is.
+const pagesOf = (o) => o.sidecar.pages || [o.sidecar.size];
+const pageOf = (region) => region.page || 1;
+const onPage = (regions) => regions.filter((r) => pageOf(r) === state.page);
 const chosen = () => here() && regionsOf(here()).find((r) => r.id === state.selected);
 
 // A new state of the regions; steps with the same tag in quick succession are one.
@@ -55,7 +60,8 @@ function addRegion(o, bounds) {
   const { shape, feather } = o.sidecar.settings;
   const id = `new-${++newRegions}`;
   const short = Math.min(bounds[2] - bounds[0], bounds[3] - bounds[1]);
-  const region = { id, origin: 'added', hidden: true, feather: round(feather * short), shapes: [shapeIn(shape, bounds)] };
+  const page = o.sidecar.pages ? { page: state.page } : {};
+  const region = { id, ...page, origin: 'added', hidden: true, feather: round(feather * short), shapes: [shapeIn(shape, bounds)] };
   commit(o, [...regionsOf(o), region]);
   return id;
 }

@@ -10,10 +10,12 @@
 //! CRC-32; then the picture's bytes. Numbers have 7 bits a byte, the highest first. What else NUT can do (several
 //! streams, elided headers, side data) is an error here.
 
+mod head;
 mod reader;
 mod wire;
 mod writer;
 
+pub use head::encoded_head;
 pub use reader::NutReader;
 pub use writer::NutWriter;
 
