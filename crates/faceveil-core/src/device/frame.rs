@@ -121,7 +121,7 @@ impl<'a> CameraFrame<'a> {
         let mut means = [0; 3];
         for (mean, (color, top)) in means.iter_mut().zip(sum.colors.into_iter().zip(tops)) {
             // The largest frame has 2²² pairs, so that nothing overflows.
-            let parts = (color / sum.count) << 8 | ((color % sum.count) << 8) / sum.count;
+            let parts = (color / sum.count * 256) + (color % sum.count * 256) / sum.count;
             *mean = (parts * 255 / top) as i32;
         }
         let [first, second, third] = means;

@@ -33,11 +33,15 @@ fn reached(row: &[i8], least: i32, bits: &mut Reached) {
         word |= u32::from(i32::from(value) >= least) << count;
         count += 1;
         if count == 32 {
-            out.next().map(|out| *out = word);
+            if let Some(out) = out.next() {
+                *out = word;
+            }
             (word, count) = (0, 0);
         }
     }
-    out.next().map(|out| *out = word);
+    if let Some(out) = out.next() {
+        *out = word;
+    }
 }
 
 /// Sets the bits of pixels from `bound` (64ths of a step) on; `map` has `words` words a row.

@@ -30,7 +30,7 @@ const CHROMA: Coarse = Coarse { low: -61 << 8, high: 61 << 8, noise: 10 << 8, le
 impl Coarse {
     /// `value` (256ths) clamped, with noise from 32 random bits, rounded to a level: whole steps of 255.
     fn apply(&self, value: i32, random: u32) -> i32 {
-        let noise = ((i64::from(random) - (1 << 31)) * i64::from(self.noise) >> 32) as i32;
+        let noise = (((i64::from(random) - (1 << 31)) * i64::from(self.noise)) >> 32) as i32;
         let noisy = value.clamp(self.low, self.high) + noise - self.low;
         let (range, steps) = (self.high - self.low, self.levels - 1);
         let step = ((2 * noisy * steps + range).div_euclid(2 * range)).clamp(0, steps);
