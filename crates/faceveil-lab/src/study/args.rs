@@ -100,7 +100,7 @@ pub struct SweepArgs {
     /// How many are trained fully
     #[arg(long, default_value_t = 3)]
     pub full: usize,
-    /// Instructions a picture of networks by name, as counted in an emulator: JSON, as `cargo xtask count` writes it
+    /// Instructions a picture of networks by name, as `cargo xtask firmware --write` counts them in an emulator
     #[arg(long)]
     pub instructions: Option<PathBuf>,
     /// Seed of weights and pictures

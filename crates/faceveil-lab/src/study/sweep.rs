@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use faceveil_infer::gate::Gate;
 use faceveil_net::variation::SWEEP;
 use faceveil_net::{gate_by_name, plan};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::args::SweepArgs;
@@ -102,11 +102,18 @@ pub fn run(args: &SweepArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What `cargo xtask firmware --write` counts, as far as it is needed here.
+#[derive(Deserialize)]
+struct Counted {
+    instructions: BTreeMap<String, u64>,
+}
+
 /// Instructions by network.
 fn counted(path: Option<&Path>) -> Result<BTreeMap<String, u64>> {
     let Some(path) = path else { return Ok(BTreeMap::new()) };
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    serde_json::from_str(&text).with_context(|| path.display().to_string())
+    let counted: Counted = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(counted.instructions)
 }
 
 /// Trains and judges one network.
