@@ -17,8 +17,9 @@ pub mod slices;
 pub mod time;
 pub mod truth;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -105,17 +106,24 @@ fn cases(args: &CompareArgs, plan: &Plan) -> Result<Vec<Case>> {
 /// What was counted in an emulator; the file says more.
 #[derive(serde::Deserialize)]
 struct Counted {
-    instructions: std::collections::BTreeMap<String, u64>,
+    instructions: BTreeMap<String, u64>,
+}
+
+/// Instructions a picture, by network, as `cargo xtask firmware --write` counts them; none without a file.
+///
+/// # Errors
+/// If it cannot be read or is no such file.
+pub(crate) fn counted(path: Option<&Path>) -> Result<BTreeMap<String, u64>> {
+    let Some(path) = path else { return Ok(BTreeMap::new()) };
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let counted: Counted = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+    Ok(counted.instructions)
 }
 
 /// Fills in what was measured in an emulator.
 fn instructions(args: &CompareArgs, rows: &mut [result::Row]) -> Result<()> {
-    let Some(path) = &args.instructions else { return Ok(()) };
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let counted: Counted = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-    for row in rows {
-        row.cost.instructions = counted.instructions.get(&row.name).copied();
-    }
+    let counted = counted(args.instructions.as_deref())?;
+    rows.iter_mut().for_each(|row| row.cost.instructions = counted.get(&row.name).copied());
     Ok(())
 }
 

@@ -11,12 +11,13 @@ use anyhow::{Context, Result, bail};
 use faceveil_infer::gate::Gate;
 use faceveil_net::variation::SWEEP;
 use faceveil_net::{gate_by_name, plan};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use super::args::SweepArgs;
 use super::frontier::{self, Spot};
 use super::{Done, Journal, machine, words};
+use crate::compare::counted;
 use crate::judge::choose::points;
 use crate::judge::coverage::overlap;
 use crate::judge::export;
@@ -100,20 +101,6 @@ pub fn run(args: &SweepArgs) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What `cargo xtask firmware --write` counts, as far as it is needed here.
-#[derive(Deserialize)]
-struct Counted {
-    instructions: BTreeMap<String, u64>,
-}
-
-/// Instructions by network.
-fn counted(path: Option<&Path>) -> Result<BTreeMap<String, u64>> {
-    let Some(path) = path else { return Ok(BTreeMap::new()) };
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let counted: Counted = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-    Ok(counted.instructions)
 }
 
 /// Trains and judges one network.
