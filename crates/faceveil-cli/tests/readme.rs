@@ -261,7 +261,7 @@ fn the_sidecar_shown_is_one() {
     let page = read(repository().join("docs/sidecar.md"));
     let [example] = &blocks_of(&page, "json")[..] else { panic!("one block of JSON") };
     let sidecar = Sidecar::parse(example.join("\n").as_bytes()).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(sidecar.hidden().len(), 1);
+    assert_eq!(sidecar.regions.iter().filter(|r| r.hidden).count(), 1);
     // Whatever the example has is explained.
     let value: serde_json::Value = serde_json::from_str(&example.join("\n")).unwrap();
     let mut names = BTreeSet::new();

@@ -58,12 +58,15 @@ struct Decoded {
     icc: Option<Vec<u8>>,
 }
 
+/// All pictures of the file that was decoded last.
+type Last = (Key, Stamp, Arc<Vec<Decoded>>);
+
 /// The pictures of a batch.
 pub struct Views<'b> {
     batch: &'b Batch,
     limits: Limits,
     /// Held while one is decoded, so that there are never two.
-    decoded: Mutex<Option<(Key, Stamp, Arc<Vec<Decoded>>)>>,
+    decoded: Mutex<Option<Last>>,
     kept: Mutex<VecDeque<View>>,
 }
 

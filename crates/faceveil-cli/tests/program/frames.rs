@@ -129,7 +129,7 @@ fn sidecars_record_every_page_and_are_rendered_again() {
         assert_eq!((pages, record.faces.len()), (vec![1, 2, 3], 3), "{name}");
         let again = format!("again-{name}");
         b.run(["blur", "--from", path.as_str(), "-o", again.as_str()]).exits(0);
-        assert!(b.read(&again) == b.read(&format!("out/{name}")), "{name} is another one");
+        assert!(b.read(&again) == b.read(format!("out/{name}")), "{name} is another one");
     }
     b.run(["verify", "in", "out"]).exits(0);
 }

@@ -143,7 +143,7 @@ mod tests {
         for (low, high) in [(0.0, 6.0), (-3.0, 2.5), (-0.01, 0.0), (0.2, 9.0)] {
             let quant = Quant::of_range(low, high);
             let x: Vec<f32> = (0..1003).map(|_| (random.normal() * 4.0) as f32).collect();
-            let mut want: Vec<f32> = x.iter().map(|v| (v + 0.25).max(0.0).min(6.0)).collect();
+            let mut want: Vec<f32> = x.iter().map(|v| (v + 0.25).clamp(0.0, 6.0)).collect();
             quant.fake_quantize(&mut want);
             let (mut sum, mut got) = (x.clone(), vec![0f32; x.len()]);
             let kernel = Round { x: &mut sum, to: &mut got, b: 0.25, low: 0.0, high: 6.0, quant };

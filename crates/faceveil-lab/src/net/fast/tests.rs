@@ -70,8 +70,11 @@ fn the_fast_path_is_burns_path() {
     }
 }
 
+/// Network, layout, weights, ranges by node, picture.
+type Rounded = (Graph, Layout, Vec<f32>, Vec<(f32, f32)>, Vec<f32>);
+
 /// A small gate network without norms, with ranges that cut a little off, and a picture.
-fn rounded() -> (Graph, Layout, Vec<f32>, Vec<(f32, f32)>, Vec<f32>) {
+fn rounded() -> Rounded {
     let graph = faceveil_net::by_name("gate-96").expect("it is listed");
     let graph = graph.resized(32, 32).expect("it goes through").without_norms();
     let layout = Layout::of(&graph);
