@@ -48,8 +48,8 @@ pub(super) enum Property {
     Profile(Range<usize>),
     /// `auxC`: whether it is opacity.
     Auxiliary { alpha: bool },
-    /// `clap`: only a part is shown.
-    Crop,
+    /// `clap`: only a part is shown, of so many pixels; `None` if those are no whole numbers.
+    Crop(Option<(u32, u32)>),
     /// Anything else.
     Other,
 }
@@ -252,7 +252,15 @@ fn property(file: File<'_>, block: &Block) -> Result<Property, DecodeError> {
             Property::Size(fields.long()?, fields.long()?)
         }
         b"irot" => Property::Turn((fields.number(1)? & 3) as u8),
-        b"clap" => Property::Crop,
+        // Width and height as fractions, then where the part lies (ISO/IEC 14496-12, 12.1.4).
+        b"clap" => {
+            let mut side = || -> Result<Option<u32>, DecodeError> {
+                let (parts, of) = (fields.long()?, fields.long()?);
+                Ok(parts.checked_rem(of).filter(|rest| *rest == 0 && parts > 0).map(|_| parts / of))
+            };
+            let (width, height) = (side()?, side()?);
+            Property::Crop(width.zip(height))
+        }
         // Luma and chroma, each less 8.
         b"hvcC" => {
             fields.number(8)?;

@@ -14,7 +14,7 @@ const PICTURES: [&[u8; 4]; 9] =
 /// How the picture that a file shows is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
-    /// Width and height, upright; `None` if only a part is shown.
+    /// Width and height of what is shown, upright; `None` if that is a part of no whole number of pixels.
     pub size: Option<(u32, u32)>,
     /// 8 or 10.
     pub bit_depth: u8,
@@ -91,13 +91,16 @@ impl<'a> Layout<'a> {
             .ok_or_else(|| self.file.damaged("a picture without size", 0))?;
         let quarters: u32 =
             properties().map(|p| if let Property::Turn(n) = p { u32::from(*n) } else { 0 }).sum();
-        let upright = if quarters % 2 == 1 { (height, width) } else { (width, height) };
+        // What is larger than the picture is no part of it.
+        let crop = properties().find_map(|p| if let Property::Crop(size) = p { Some(*size) } else { None });
+        let part = crop.unwrap_or(Some((width, height))).filter(|&(w, h)| w <= width && h <= height);
+        let upright = part.map(|(w, h)| if quarters % 2 == 1 { (h, w) } else { (w, h) });
         let colours =
             properties().find_map(|p| if let Property::Colours(p, t) = p { Some((*p, *t)) } else { None });
         let profile =
             properties().find_map(|p| if let Property::Profile(r) = p { Some(r.clone()) } else { None });
         Ok(Shown {
-            size: (!properties().any(|p| *p == Property::Crop)).then_some(upright),
+            size: upright,
             bit_depth: self.bit_depth()?,
             colours: colours.unwrap_or((2, 2)),
             profile,
