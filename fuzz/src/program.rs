@@ -1,11 +1,13 @@
 //! The program's own files: its configuration, its journal and its sidecars.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
 use faceveil_cli::args::BlurArgs;
 use faceveil_cli::choices::Choices;
 use faceveil_cli::journal::{Journal, Known, Stamp};
+use faceveil_cli::people::Pixels;
 use faceveil_cli::plan::BlurPlan;
 use faceveil_cli::review::http::{MAX_BODY, MAX_HEAD, parse_head};
 use faceveil_cli::sidecar::Sidecar;
@@ -37,6 +39,12 @@ pub fn config(bytes: &[u8]) {
         inputs: vec![folder.path().join("in.jpg")],
         output: folder.path().join("out.jpg"),
         choices: Choices::default(),
+        keep: Vec::new(),
+        embedder: None,
+        embedder_pixels: Pixels::Arcface,
+        keep_above: 0.5,
+        resume: false,
+        part_frames: 250,
         dry_run: true,
         journal: None,
         from: Vec::new(),
@@ -98,11 +106,17 @@ pub fn sidecar(bytes: &[u8]) {
     for face in &sidecar.faces {
         assert!(sidecar.regions.iter().any(|r| r.face.as_ref() == Some(&face.id)), "{face:?}");
     }
-    let [width, height] = sidecar.size.map(|side| side.min(64));
-    let samples = Samples::U8(vec![0; (width * height * 3) as usize]);
-    let mut raster = Raster::new(width, height, Color::Rgb, samples).expect("no side is 0");
-    let style = Style::Solid { rgb: [255; 3] };
-    redact(&mut raster, &sidecar.hidden(), &style, &mut SeededNoise::new(1)).expect("regions can be hidden");
+    let pages: BTreeSet<u32> = sidecar.regions.iter().map(|r| r.page).collect();
+    for page in pages {
+        let size = sidecar.size_of(page).expect("a region lies on a page that there is");
+        let [width, height] = size.map(|side| side.min(64));
+        let samples = Samples::U8(vec![0; (width * height * 3) as usize]);
+        let mut raster = Raster::new(width, height, Color::Rgb, samples).expect("no side is 0");
+        let style = Style::Solid { rgb: [255; 3] };
+        let here = sidecar.regions.iter().filter(|r| r.page == page && r.hidden);
+        let regions: Vec<_> = here.map(|r| r.region.clone()).collect();
+        redact(&mut raster, &regions, &style, &mut SeededNoise::new(1)).expect("regions can be hidden");
+    }
 }
 
 fn content(path: &Path) -> Vec<u8> {
