@@ -108,7 +108,7 @@ pub struct BlurArgs {
     /// Leave this person visible, whose only face this picture shows; may be given several times
     ///
     /// Several pictures of one person help. Who is not surely one of them is hidden, and a video shows somebody only
-    /// where all sightings agree. Needs --embedder; no embedder is inside this program.
+    /// between sightings that agree, and never again once one disagrees. Needs --embedder; no embedder is inside this program.
     #[arg(long, value_name = "PERSON.jpg", requires = "embedder", conflicts_with = "from")]
     pub keep: Vec<PathBuf>,
     /// ONNX network of yours that tells people from each other, with --keep: 1×3×112×112 aligned pixels in, numbers out
@@ -132,8 +132,9 @@ pub struct BlurArgs {
     /// Make videos in parts, and go on after those that an earlier run with --resume has finished
     ///
     /// While a video is not whole, its parts lie in a folder .faceveil-parts-NAME beside the output. They are used
-    /// only for the very same original, settings and version. Not with --sidecar or --from.
-    #[arg(long, conflicts_with_all = ["from", "dry_run"], help_heading = "Videos")]
+    /// only for the very same original, settings and version. Not with --sidecar or --from, and not with --keep: what a
+    /// track was taken for in parts that are finished is not known any more.
+    #[arg(long, conflicts_with_all = ["from", "dry_run", "keep"], help_heading = "Videos")]
     pub resume: bool,
     /// Frames of a part, with --resume
     #[arg(long, value_name = "N", requires = "resume", default_value_t = 500, help_heading = "Videos")]

@@ -107,4 +107,7 @@ fn parts_fit_together_in_every_container() {
         .exits(3)
         .says("writes no sidecar");
     b.run(["blur", "in/plain.mp4", "-o", "x.mp4", "--part-frames", "5"]).exits(3).says("--resume");
+    // Somebody else may have been seen in a part that is finished.
+    let keep = ["--keep", "portrait.jpg", "--embedder", "x.onnx"];
+    b.run([&["blur", "in/plain.mp4", "-o", "x.mp4", "--resume"][..], &keep].concat()).exits(3).says("--keep");
 }

@@ -2,7 +2,7 @@
 //! killed loses nothing but the line it was writing.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use faceveil_eval::{Likeness, PictureVerdict};
 use serde::{Deserialize, Serialize};
 
 use super::slices::Facts;
-use crate::dataset::record::lines;
+use crate::dataset::record::{cut_the_broken_end, lines};
 
 /// What is known of an output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,18 +100,10 @@ impl Journal {
     }
 }
 
-/// What comes after the last line end was cut short.
-fn cut_the_broken_end(path: &Path) -> Result<()> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    if end < bytes.len() {
-        OpenOptions::new().write(true).open(path)?.set_len(end as u64)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

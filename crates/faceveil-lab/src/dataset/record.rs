@@ -224,6 +224,20 @@ pub enum LineError {
 /// Longest line that is read, bytes: a crowd of a thousand faces has a tenth of it.
 const LONGEST: u64 = 4 << 20;
 
+/// Takes away what comes after a file's last line end: a run that was killed has cut it short, and what is added next would
+/// stand on the same line.
+///
+/// # Errors
+/// If the file cannot be read or written.
+pub fn cut_the_broken_end(path: &Path) -> std::io::Result<()> {
+    let bytes = std::fs::read(path)?;
+    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    if end < bytes.len() {
+        std::fs::OpenOptions::new().write(true).open(path)?.set_len(end as u64)?;
+    }
+    Ok(())
+}
+
 /// The lines of a file of JSON lines, one after the other. A last line without its end was cut short and is left out.
 ///
 /// # Errors

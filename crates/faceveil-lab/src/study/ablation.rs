@@ -137,13 +137,13 @@ fn page(args: &AblationArgs, runs: &[Run], differences: &[Difference]) -> String
     let _ = write!(
         html,
         "<p>{} trained {} steps of 32 pictures from {} seeds, each with and without the teacher; the operating point of each \
-         run was chosen on kept pictures, the figures are of every {} of the held-out ones, by the share of a face's inner \
+         run was chosen on kept pictures, the figures are of {} of the held-out ones, by the share of a face's inner \
          ellipse that the mask covers (leak: under 85 %, exposed: under 55 %).</p><table><tr><th>figure<th>without<th>with\
          <th>difference<th>95 % interval</tr>",
         args.net,
         args.steps,
         args.seeds,
-        ordinal(args.every)
+        share(args.every)
     );
     for (i, (name, d)) in FIGURES.iter().zip(differences).enumerate() {
         let each = |teacher: bool| {
@@ -165,8 +165,8 @@ fn page(args: &AblationArgs, runs: &[Run], differences: &[Difference]) -> String
     html + &format!("</pre><p>{}</p></body></html>\n", machine())
 }
 
-fn ordinal(every: usize) -> String {
-    if every <= 1 { "one".to_owned() } else { format!("{every}th") }
+fn share(every: usize) -> String {
+    if every <= 1 { "all".to_owned() } else { format!("one in {every}") }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use faceveil_media::Limits;
 use serde_json::{Value, json};
 
 use super::args::LabelArgs;
+use crate::dataset::record::cut_the_broken_end;
 
 /// Folders of `faces/` whose pictures have no annotated faces.
 pub const FOLDERS: [&str; 3] = ["crops_web", "utkface", "roboflow_yolo"];
@@ -47,20 +48,16 @@ pub fn run(args: &LabelArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The pictures that an earlier run labelled. A last line that was cut off is taken away.
+/// The pictures that an earlier run labelled.
 fn labelled(path: &Path) -> Result<HashSet<PathBuf>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(HashSet::new()),
-        Err(e) => return Err(e).with_context(|| path.display().to_string()),
-    };
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    if whole < text.len() {
-        fs::write(path, &text[..whole]).with_context(|| path.display().to_string())?;
+    if !path.exists() {
+        return Ok(HashSet::new());
     }
+    cut_the_broken_end(path).with_context(|| path.display().to_string())?;
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let input =
         |line: &str| Some(PathBuf::from(serde_json::from_str::<Value>(line).ok()?["input"].as_str()?));
-    Ok(text[..whole].lines().filter_map(input).collect())
+    Ok(text.lines().filter_map(input).collect())
 }
 
 fn look(search: &mut Search, path: &Path) -> Result<Value> {

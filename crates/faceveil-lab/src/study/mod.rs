@@ -20,6 +20,8 @@ use clap::Parser as _;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Cli;
+use crate::compare::time::processor;
+use crate::dataset::record::{cut_the_broken_end, lines};
 
 /// A command of this program that a study ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,16 +49,17 @@ impl Journal {
     /// Of a study in `folder`, which is made if need be. A line that a kill cut off is forgotten.
     ///
     /// # Errors
-    /// If the folder or the journal cannot be had.
+    /// If the folder or the journal cannot be had, or a line of it is none.
     pub fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let path = folder.join("journal.jsonl");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(e).with_context(|| path.display().to_string()),
-        };
-        let done = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let mut done = Vec::new();
+        if path.exists() {
+            cut_the_broken_end(&path).with_context(|| path.display().to_string())?;
+            for line in lines(&path)? {
+                done.push(line?);
+            }
+        }
         Ok(Self { path, done })
     }
 
@@ -75,11 +78,17 @@ impl Journal {
         let code = crate::dispatch(Cli::try_parse_from(typed)?)?;
         ensure!(code == ExitCode::SUCCESS, "{} failed", done.line());
         let done = Done { seconds: begun.elapsed().as_secs_f64(), ..done };
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&self.path)?;
-        writeln!(file, "{}", serde_json::to_string(&done)?)
-            .with_context(|| self.path.display().to_string())?;
-        self.done.push(done.clone());
+        self.note(done.clone())?;
         Ok(done)
+    }
+
+    fn note(&mut self, done: Done) -> Result<()> {
+        let place = || self.path.display().to_string();
+        let mut file =
+            fs::OpenOptions::new().create(true).append(true).open(&self.path).with_context(place)?;
+        writeln!(file, "{}", serde_json::to_string(&done)?).with_context(place)?;
+        self.done.push(done);
+        Ok(())
     }
 }
 
@@ -88,12 +97,10 @@ pub(crate) fn words(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|&part| part.to_owned()).collect()
 }
 
-/// The processor's name, as the kernel tells it.
+/// The machine that a study ran on.
 pub(crate) fn machine() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':'));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    format!("{}, {cores} cores", model.map_or("unknown processor", |(_, name)| name.trim()))
+    format!("{}, {cores} cores", processor().as_deref().unwrap_or("unknown processor"))
 }
 
 #[cfg(test)]
@@ -113,6 +120,10 @@ mod tests {
         let mut again = Journal::open(folder.path()).unwrap();
         assert_eq!(again.run(&words).unwrap(), first);
         assert_eq!(again.done.len(), 1);
+        // What is added stands on a line of its own.
+        let curves = super::words(&["bench", "--help"]);
+        again.note(Done { words: curves.clone(), seconds: 1.0 }).unwrap();
+        assert_eq!(Journal::open(folder.path()).unwrap().run(&curves).unwrap().seconds, 1.0);
         assert!(again.run(&super::words(&["no-such"])).is_err());
     }
 }

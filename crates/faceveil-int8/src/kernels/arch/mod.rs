@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::requant::{Layer, Requant};
+use super::sum::{Sum, Term};
 
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 mod avx2;
@@ -21,6 +22,8 @@ mod mve;
     all(target_arch = "arm", any(feature = "dsp", feature = "mve"))
 )))]
 mod none;
+#[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
+mod rows;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 mod x86;
 
@@ -47,6 +50,13 @@ fn is_plain(layer: &Layer<'_>, depth: usize) -> bool {
         (bias.unsigned_abs() as usize) < room && multiplier >= 0 && (0..=22).contains(&shift)
     };
     layer.channels().all(fits)
+}
+
+/// Whether no step of a sum overflows 32 bits, in vectors whose lanes shift by up to 31.
+#[allow(dead_code, reason = "not all processors have fast kernels")]
+fn is_plain_sum(sum: &Sum) -> bool {
+    let small = |term: &Term| term.multiplier >= 0 && (0..=31).contains(&term.shift);
+    (1..=22).contains(&sum.shift) && sum.multiplier >= 0 && small(&sum.a) && small(&sum.b)
 }
 
 /// Keeps values that were only saturated within the activation's bounds.

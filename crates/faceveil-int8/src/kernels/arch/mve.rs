@@ -6,11 +6,11 @@
 
 use core::arch::global_asm;
 
-use super::{clamp, is_plain};
+use super::{clamp, is_plain, is_plain_sum};
 use crate::kernels::frame::{Frame, PixelFormat};
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::{ConvShape, DepthShape, PointShape, plane_bytes, plane_halves};
-use crate::kernels::sum::{Sum, Term};
+use crate::kernels::sum::Sum;
 
 global_asm!(include_str!("mve.s"), options(raw));
 
@@ -341,10 +341,8 @@ struct AddJob {
 impl AddJob {
     /// `None` if a step might overflow 32 bits.
     fn new(sum: &Sum) -> Option<Self> {
-        let small = |term: &Term| term.multiplier >= 0 && (0..=31).contains(&term.shift);
-        let plain = (1..=22).contains(&sum.shift) && sum.multiplier >= 0 && small(&sum.a) && small(&sum.b);
         let both = [&sum.a, &sum.b];
-        plain.then(|| Self {
+        is_plain_sum(sum).then(|| Self {
             zeros: both.map(|t| t.zero.into()),
             multipliers: both.map(|t| t.multiplier),
             negative_shifts: both.map(|t| -i32::from(t.shift)),

@@ -4,9 +4,7 @@ use super::{avx2, avx512};
 use crate::kernels::frame::Frame;
 use crate::kernels::{ConvShape, DepthShape, Layer, PointShape, Sum};
 
-/// The kernels of one set of instructions: each says whether it did the work. For tests, which would not see
-/// otherwise that another way was taken.
-#[allow(dead_code, reason = "for tests")]
+/// The kernels of one set of instructions: each says whether it did the work, so that a test sees which way was taken.
 #[allow(clippy::type_complexity, reason = "the kernels' own signatures")]
 pub(in crate::kernels) struct Way {
     pub name: &'static str,
@@ -57,7 +55,7 @@ pub(in crate::kernels) fn pointwise(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    avx512::pointwise(shape, input, layer, scratch, out) || avx2::pointwise(shape, input, layer, scratch, out)
+    WAYS.iter().any(|way| (way.pointwise)(shape, input, layer, scratch, out))
 }
 
 pub(in crate::kernels) fn conv(
@@ -68,8 +66,7 @@ pub(in crate::kernels) fn conv(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    avx512::conv(shape, input, zero, layer, scratch, out)
-        || avx2::conv(shape, input, zero, layer, scratch, out)
+    WAYS.iter().any(|way| (way.conv)(shape, input, zero, layer, scratch, out))
 }
 
 pub(in crate::kernels) fn depthwise(
@@ -80,8 +77,7 @@ pub(in crate::kernels) fn depthwise(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    avx512::depthwise(shape, input, zero, layer, scratch, out)
-        || avx2::depthwise(shape, input, zero, layer, scratch, out)
+    WAYS.iter().any(|way| (way.depthwise)(shape, input, zero, layer, scratch, out))
 }
 
 pub(in crate::kernels) fn depthwise_in_place(
@@ -91,8 +87,7 @@ pub(in crate::kernels) fn depthwise_in_place(
     layer: &Layer<'_>,
     scratch: &mut [i8],
 ) -> bool {
-    avx512::depthwise_in_place(shape, map, zero, layer, scratch)
-        || avx2::depthwise_in_place(shape, map, zero, layer, scratch)
+    WAYS.iter().any(|way| (way.depthwise_in_place)(shape, map, zero, layer, scratch))
 }
 
 pub(in crate::kernels) fn first_layer(
@@ -102,12 +97,11 @@ pub(in crate::kernels) fn first_layer(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    avx512::first_layer(frame, block, layer, scratch, out)
-        || avx2::first_layer(frame, block, layer, scratch, out)
+    WAYS.iter().any(|way| (way.first_layer)(frame, block, layer, scratch, out))
 }
 
 pub(in crate::kernels) fn add_in_place(sum: &Sum, a: &[i8], b: &mut [i8]) -> bool {
-    avx512::add_in_place(sum, a, b) || avx2::add_in_place(sum, a, b)
+    WAYS.iter().any(|way| (way.add_in_place)(sum, a, b))
 }
 
 pub(in crate::kernels) fn add_upsampled_in_place(
@@ -116,5 +110,5 @@ pub(in crate::kernels) fn add_upsampled_in_place(
     a: &[i8],
     b: &mut [i8],
 ) -> bool {
-    avx512::add_upsampled_in_place(sum, shape, a, b) || avx2::add_upsampled_in_place(sum, shape, a, b)
+    WAYS.iter().any(|way| (way.add_upsampled_in_place)(sum, shape, a, b))
 }

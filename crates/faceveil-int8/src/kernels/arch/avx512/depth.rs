@@ -6,6 +6,7 @@
 use core::arch::x86_64::*;
 
 use super::super::is_plain;
+use super::super::rows::{Rows, each_row, each_row_in_place};
 use super::{Bounds, LANES, Scales, mask, present};
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::DepthShape;
@@ -22,19 +23,9 @@ pub(in crate::kernels) fn depthwise(
     _: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    if !takes(shape, layer) {
-        return false;
-    }
-    let row = shape.w * shape.c;
-    for (y, out) in out.chunks_exact_mut(shape.out_w * shape.c).enumerate() {
-        let rows = [0, 1, 2].map(|ky| {
-            let y = (y * shape.stride + ky).checked_sub(shape.pad_top).filter(|&y| y < shape.h)?;
-            input.get(y * row..(y + 1) * row)
-        });
-        // SAFETY: the processor was asked.
-        unsafe { depth_row(shape, rows, in_zero, layer, out) };
-    }
-    true
+    // SAFETY: the processor was asked.
+    takes(shape, layer)
+        && each_row(shape, input, out, |rows, out| unsafe { depth_row(shape, rows, in_zero, layer, out) })
 }
 
 pub(in crate::kernels) fn depthwise_in_place(
@@ -44,28 +35,16 @@ pub(in crate::kernels) fn depthwise_in_place(
     layer: &Layer<'_>,
     scratch: &mut [i8],
 ) -> bool {
-    let row = shape.w * shape.c;
-    if !takes(shape, layer) || scratch.len() < 2 * row {
-        return false;
-    }
-    let (mut above, rest) = scratch.split_at_mut(row);
-    let mut here = &mut rest[..row];
-    let mut rest = map;
-    let mut first = true;
-    while let Some((current, below)) = core::mem::take(&mut rest).split_at_mut_checked(row) {
-        here.copy_from_slice(current);
-        let rows = [(!first).then_some(&*above), Some(&*here), below.get(..row)];
-        // SAFETY: the processor was asked.
-        unsafe { depth_row(shape, rows, in_zero, layer, current) };
-        core::mem::swap(&mut above, &mut here);
-        (rest, first) = (below, false);
-    }
-    true
+    // SAFETY: the processor was asked.
+    takes(shape, layer)
+        && each_row_in_place(shape, map, scratch, |rows, out| unsafe {
+            depth_row(shape, rows, in_zero, layer, out);
+        })
 }
 
 /// Three rows of inputs: where a column's 16 channels lie.
 struct Columns<'r> {
-    rows: [Option<&'r [i8]>; 3],
+    rows: Rows<'r>,
     zero: __m512i,
     columns: usize,
     channels: usize,
@@ -117,13 +96,7 @@ unsafe fn add(sum: __m512i, values: &[__m512i; 3], weights: &[__m512i; 9], kx: u
 /// # Safety
 /// AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn depth_row(
-    shape: &DepthShape,
-    rows: [Option<&[i8]>; 3],
-    in_zero: i8,
-    layer: &Layer<'_>,
-    out: &mut [i8],
-) {
+unsafe fn depth_row(shape: &DepthShape, rows: Rows<'_>, in_zero: i8, layer: &Layer<'_>, out: &mut [i8]) {
     let DepthShape { w, c, out_w, stride, pad_left, .. } = *shape;
     assert!(out.len() == out_w * c && rows.iter().flatten().all(|row| row.len() == w * c));
     let requant = &layer.requant;

@@ -4,8 +4,9 @@
 
 use core::arch::x86_64::*;
 
+use super::super::is_plain_sum;
 use super::{Bounds, LANES, Scales, mask, present};
-use crate::kernels::sum::{Sum, Term};
+use crate::kernels::sum::Sum;
 
 /// A sum's constants in registers.
 struct Adder {
@@ -18,10 +19,8 @@ struct Adder {
 impl Adder {
     /// `None` if a step might overflow 32 bits.
     fn new(sum: &Sum) -> Option<Self> {
-        let small = |term: &Term| term.multiplier >= 0 && (0..=31).contains(&term.shift);
-        let plain = (1..=22).contains(&sum.shift) && sum.multiplier >= 0 && small(&sum.a) && small(&sum.b);
         // SAFETY: the processor was asked.
-        (present() && plain).then(|| unsafe { Self::load(sum) })
+        (present() && is_plain_sum(sum)).then(|| unsafe { Self::load(sum) })
     }
 
     /// # Safety
