@@ -37,9 +37,9 @@ pub const SWEEP: [Variation; 12] = [
     variation(128, 75, 1, 4),
     variation(128, 100, 2, 8),
     variation(96, 100, 2, 4),
-    variation(96, 75, 2, 4),
     variation(96, 75, 1, 4),
-    variation(96, 50, 1, 4),
+    variation(96, 75, 0, 4),
+    variation(96, 50, 2, 4),
     variation(160, 75, 2, 4),
     variation(160, 75, 1, 4),
 ];

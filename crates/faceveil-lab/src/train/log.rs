@@ -146,10 +146,13 @@ fn panel(svg: &mut String, name: &str, train: &[Option<f64>], valid: &[Option<f6
         valid.iter().enumerate().filter_map(|(i, v)| v.map(|v| (i, v))).min_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((i, v)) = lowest.filter(|(i, _)| i + 1 < valid.len()) {
         let (x, y) = place(i, v);
+        // Towards the middle, so that it stays on the page.
+        let anchor = if x > 70.0 + WIDE / 2.0 { "end" } else { "start" };
         let _ = write!(
             svg,
             "<path d=\"M{x:.1} {top:.1}v{HIGH}\" stroke=\"#2ca02c\" stroke-dasharray=\"4\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" \
-             r=\"4\" fill=\"#2ca02c\"/><text x=\"{x:.1}\" y=\"{:.1}\" fill=\"#2ca02c\">over-fits after {i}</text>",
+             r=\"4\" fill=\"#2ca02c\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"#2ca02c\">over-fits \
+             after {i}</text>",
             top + HIGH + 14.0
         );
     }
@@ -167,5 +170,8 @@ mod tests {
         assert_eq!(column(text, &["mse", "loss"]), [Some(4.0), Some(3.0), Some(2.0)]);
         assert!(column(text, &["mae"]).is_empty());
         assert!(!curves("epoch,loss,val_loss\n0,3,3\n1,2,2\n").contains("over-fits"), "it still falls");
+        let late = curves("epoch,val_loss\n0,4\n1,3\n2,2\n3,3\n");
+        assert!(late.contains("text-anchor=\"end\" fill=\"#2ca02c\">over-fits after 2"), "{late}");
+        assert!(svg.contains("text-anchor=\"start\" fill=\"#2ca02c\">over-fits after 1"), "{svg}");
     }
 }
