@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::graph::{Activation, Graph, GraphError, NodeId, Op, Shape};
-use crate::variation::Variation;
+use crate::variation::{Variation, spelled};
 
 /// A U-Net of the thesis: RGB in, RGB out. A level is two 3 × 3 convolutions with batch norm and ReLU; levels are
 /// joined by max-pooling on the way down, by 2 × 2 transposed convolutions and concatenation on the way up; a 1 × 1
@@ -220,16 +220,21 @@ pub fn all() -> Vec<Graph> {
         .collect()
 }
 
-/// The network called `name`: a listed one, or a variation of `gate`.
+/// The network called `name`: a listed one, a variation of `gate`, or a gate that is spelled out
+/// (`gate-96_16.1.1.1_24.2.2.2`: side, then channels, blocks, their expansion and the entering block's, a level each).
 pub fn by_name(name: &str) -> Option<Graph> {
     let listed = all().into_iter().find(|graph| graph.name() == name);
-    listed.or_else(|| Variation::by_name(name)?.config().graph().ok())
+    listed.or_else(|| unlisted(name)?.graph().ok())
 }
 
 /// The gate network called `name`: a listed one, or a variation.
 pub fn gate_by_name(name: &str) -> Option<GateConfig> {
     let listed = gates().into_iter().find(|gate| gate.name == name);
-    listed.or_else(|| Some(Variation::by_name(name)?.config()))
+    listed.or_else(|| unlisted(name))
+}
+
+fn unlisted(name: &str) -> Option<GateConfig> {
+    Variation::by_name(name).map(|variation| variation.config()).or_else(|| spelled(name))
 }
 
 #[cfg(test)]

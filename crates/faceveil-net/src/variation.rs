@@ -1,10 +1,11 @@
 //! Variations of the `gate` network, by name: what a search over sizes walks through.
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned as _};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::family::{GateConfig, gates};
+use crate::family::{GateConfig, Level, gates};
 
 /// A gate network by four numbers, called `gate-SIDE-wWIDTH-dDEPTH-bBLOCK`: `gate-128-w100-d2-b4` is `gate` itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,24 +25,21 @@ const SIDES: core::ops::RangeInclusive<usize> = 32..=512;
 const WIDTHS: core::ops::RangeInclusive<usize> = 25..=400;
 const DEPTHS: core::ops::RangeInclusive<usize> = 0..=4;
 
-const fn variation(side: usize, width: usize, depth: usize, block: usize) -> Variation {
-    Variation { side, width, depth, block }
-}
-
-/// What a sweep tries unless told otherwise: `gate` with one or two of its numbers changed, and three sizes of input.
-pub const SWEEP: [Variation; 12] = [
-    variation(128, 100, 2, 4),
-    variation(128, 75, 2, 4),
-    variation(128, 50, 2, 4),
-    variation(128, 100, 1, 4),
-    variation(128, 75, 1, 4),
-    variation(128, 100, 2, 8),
-    variation(96, 100, 2, 4),
-    variation(96, 75, 1, 4),
-    variation(96, 75, 0, 4),
-    variation(96, 50, 2, 4),
-    variation(160, 75, 2, 4),
-    variation(160, 75, 1, 4),
+/// What a sweep tries unless told otherwise: `gate` (the first) with one or two of its numbers changed, three sizes of input,
+/// and `gate-96`, which is narrow where most parameters are and deep everywhere.
+pub const SWEEP: [&str; 12] = [
+    "gate-128-w100-d2-b4",
+    "gate-128-w75-d2-b4",
+    "gate-128-w50-d2-b4",
+    "gate-128-w100-d1-b4",
+    "gate-128-w75-d1-b4",
+    "gate-128-w100-d2-b8",
+    "gate-96-w100-d2-b4",
+    "gate-96-w75-d1-b4",
+    "gate-96-w75-d0-b4",
+    "gate-96-w50-d2-b4",
+    "gate-96",
+    "gate-160-w75-d2-b4",
 ];
 
 impl Variation {
@@ -77,38 +75,88 @@ impl Variation {
     }
 }
 
+/// Channels of a level, its blocks, how much wider they are inside, and how much wider the block that leads to it is.
+const LEVEL: [core::ops::RangeInclusive<usize>; 4] = [4..=256, 0..=4, 1..=4, 1..=4];
+const LEVELS: core::ops::RangeInclusive<usize> = 1..=5;
+
+/// A gate network spelled out: `gate-SIDE_LEVEL_LEVEL...`, from the finest level to the coarsest, each
+/// `CHANNELS.BLOCKS.EXPAND.ENTER` as in [`Level`], with squares of 4 × 4 pixels. `None` if `name` is no such name.
+pub(crate) fn spelled(name: &str) -> Option<GateConfig> {
+    let mut parts = name.strip_prefix("gate-")?.split('_');
+    let side = parts.next()?.parse().ok().filter(|side| SIDES.contains(side))?;
+    let levels: Vec<Level> = parts.map(level).collect::<Option<_>>()?;
+    if !LEVELS.contains(&levels.len()) {
+        return None;
+    }
+    let found = GateConfig { name: name.to_owned().into(), side, block: 4, levels };
+    (spelling(&found) == name).then_some(found)
+}
+
+fn level(text: &str) -> Option<Level> {
+    let mut numbers =
+        text.split('.').zip(LEVEL).map(|(n, range)| n.parse().ok().filter(|n| range.contains(n)));
+    let mut number = || numbers.next()?;
+    let level = Level { channels: number()?, blocks: number()?, expand: number()?, enter: number()? };
+    (text.split('.').count() == LEVEL.len() && level.channels % 4 == 0).then_some(level)
+}
+
+fn spelling(config: &GateConfig) -> String {
+    config.levels.iter().fold(format!("gate-{}", config.side), |name, level| {
+        format!("{name}_{}.{}.{}.{}", level.channels, level.blocks, level.expand, level.enter)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan;
+    use crate::{gate_by_name, plan};
+
+    #[test]
+    fn a_gate_can_be_spelled_out() {
+        let gate = gates().swap_remove(0);
+        let found = spelled("gate-128_16.1.1.1_24.2.2.2_40.2.2.3_64.2.1.3").unwrap();
+        assert_eq!((&found.levels, found.side, found.block), (&gate.levels, 128, 4));
+        for name in [
+            "gate-128",
+            "gate-128_16.1.1",
+            "gate-128_16.1.1.1.1",
+            "gate-128_15.1.1.1",
+            "gate-128_16.5.1.1",
+            "gate-128_016.1.1.1",
+            "gate-1280_16.1.1.1",
+            "gate-128_16.1.1.1_",
+            "gate-128_8.1.1.1_8.1.1.1_8.1.1.1_8.1.1.1_8.1.1.1_8.1.1.1",
+        ] {
+            assert_eq!(spelled(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn the_unchanged_one_is_gate() {
         let gate = gates().swap_remove(0);
-        let same = variation(128, 100, 2, 4).config();
+        let same = Variation::by_name(SWEEP[0]).unwrap().config();
         assert_eq!((same.levels, same.side, same.block), (gate.levels, gate.side, gate.block));
     }
 
     #[test]
     fn all_of_the_sweep_can_be_planned_and_are_their_own() {
-        for (i, one) in SWEEP.iter().enumerate() {
-            assert_eq!(Variation::by_name(&one.name()), Some(*one));
-            assert!(!SWEEP[..i].contains(one), "{} is there twice", one.name());
-            let graph = one.config().graph().unwrap();
-            assert!(plan(&graph).parameters < 80_000, "{}", one.name());
-            let side = one.side / one.block;
-            assert_eq!(graph.output_shape().height, side, "{}", one.name());
+        for (i, name) in SWEEP.iter().enumerate() {
+            assert!(!SWEEP[..i].contains(name), "{name} is there twice");
+            let config = gate_by_name(name).expect("it is a gate");
+            let graph = config.graph().unwrap();
+            assert!(plan(&graph).parameters < 80_000, "{name}");
+            assert_eq!(graph.output_shape().height, config.side / config.block, "{name}");
         }
     }
 
     #[test]
     fn narrower_and_shallower_ones_cost_less() {
-        let cost = |v: Variation| plan(&v.config().graph().unwrap()).macs;
-        let gate = cost(variation(128, 100, 2, 4));
-        assert!(cost(variation(128, 75, 2, 4)) < gate);
-        assert!(cost(variation(128, 100, 1, 4)) < gate);
-        assert!(cost(variation(96, 100, 2, 4)) < gate);
-        assert!(cost(variation(160, 100, 2, 4)) > gate);
+        let cost = |name: &str| plan(&gate_by_name(name).unwrap().graph().unwrap()).macs;
+        let gate = cost("gate-128-w100-d2-b4");
+        assert!(cost("gate-128-w75-d2-b4") < gate);
+        assert!(cost("gate-128-w100-d1-b4") < gate);
+        assert!(cost("gate-96-w100-d2-b4") < gate);
+        assert!(cost("gate-160-w100-d2-b4") > gate);
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub struct SweepArgs {
     /// Where everything goes; a sweep that is there goes on
     #[arg(long, short)]
     pub out: PathBuf,
-    /// A network to try, once each: gate-SIDE-wWIDTH-dDEPTH-bBLOCK [default: twelve of them]
+    /// A network to try, once each: gate-SIDE-wWIDTH-dDEPTH-bBLOCK, or spelled out: gate-SIDE_CHANNELS.BLOCKS.EXPAND.ENTER_... [default: twelve of them]
     #[arg(long = "net", value_name = "NAME")]
     pub nets: Vec<String>,
     /// Steps of a short run

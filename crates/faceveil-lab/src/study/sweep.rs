@@ -86,7 +86,7 @@ pub fn run(args: &SweepArgs) -> Result<ExitCode> {
     let mut journal = Journal::open(&args.out)?;
     let kept = Pictures::kept(&args.shared)?;
     let counted = counted(args.instructions.as_deref())?;
-    let listed = || SWEEP.iter().map(|v| v.name().into_owned()).collect();
+    let listed = || SWEEP.map(ToOwned::to_owned).to_vec();
     let names: Vec<String> = if args.nets.is_empty() { listed() } else { args.nets.clone() };
     let mut short = Vec::new();
     for name in &names {
