@@ -9,7 +9,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use faceveil_int8::model::FileBytes;
-use faceveil_int8::{Frame, Input, Model, PixelFormat};
+use faceveil_int8::{Frame, Input, Model, PixelFormat, Prepared};
 use faceveil_quant::{file, tflite};
 
 /// Turns; in each as many runs as come to about these multiplications, but neither few nor endless.
@@ -28,8 +28,9 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Mean milliseconds of a run of ours.
-fn ours(model: &Model<'_>, runs: u64) -> f64 {
+/// Mean milliseconds of a run of ours, of a network that was prepared once, as LiteRT prepares its own.
+fn ours(prepared: &Prepared<'_>, runs: u64) -> f64 {
+    let model = prepared.model();
     let input = model.input();
     let pixels: Vec<u8> = (0..input.len()).map(|i| ((i * 7919) >> 5) as u8).collect();
     let values: Vec<i8> = pixels.iter().map(|&p| (p ^ 0x80) as i8).collect();
@@ -41,7 +42,7 @@ fn ours(model: &Model<'_>, runs: u64) -> f64 {
     let start = Instant::now();
     let begun = clock(start);
     for _ in 0..runs {
-        let run = model.run(input, &mut arena);
+        let run = prepared.run(input, &mut arena);
         std::hint::black_box(run.map(|out| out[0]).expect("it ran before"));
     }
     // The system counts in ticks of milliseconds, so all runs are timed together.
@@ -65,10 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let net = args.get(1).ok_or("time_host NET.tflite [PYTHON]")?;
     let file = FileBytes::new(&file::write(&tflite::import::int8(&fs::read(net)?)?)?);
     let model = Model::parse(file.bytes())?;
+    let prepared = Prepared::new(model)?;
     let runs = (MACS / model.macs().max(1)).clamp(10, 400);
     let (mut own, mut xnnpack, mut builtin) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        own.push(ours(&model, runs));
+        own.push(ours(&prepared, runs));
         if let Some(python) = args.get(2) {
             let [x, b] = theirs(python, net, runs)?;
             xnnpack.push(x);

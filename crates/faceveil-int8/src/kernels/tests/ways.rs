@@ -1,7 +1,7 @@
 //! Every set of instructions by itself: that it does the work (else the portable form would be compared with itself), and
 //! gives the portable form's bits.
 
-use super::super::arch::{WAYS, Way};
+use super::super::arch::{Packed, Room, WAYS, Way};
 use super::*;
 
 /// The sets that this processor has; the others are named.
@@ -14,6 +14,10 @@ fn present() -> Vec<&'static Way> {
 /// The same buffer for every way, not only zeros.
 fn dirty(len: usize) -> Vec<i8> {
     vec![-77; len]
+}
+
+fn packed(way: &'static Way, layer: &Layer<'_>, depth: usize) -> Packed {
+    Packed::of(core::slice::from_ref(way), layer, depth).expect(way.name)
 }
 
 #[test]
@@ -35,9 +39,13 @@ fn each_way_multiplies_as_the_portable_one() {
         portable::pointwise(&shape, &x, &owned.layer(), &mut want);
         for way in present() {
             let (mut scratch, mut got) = (dirty(pointwise_scratch(&shape)), dirty(want.len()));
-            let took = (way.pointwise)(&shape, &x, &owned.layer(), &mut scratch, &mut got);
+            let took = (way.pointwise)(&shape, &x, &owned.layer(), Room::Scratch(&mut scratch), &mut got);
             assert!(took, "{}: {shape:?} was left to another way", way.name);
             first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+            let packed = packed(way, &owned.layer(), c_in);
+            got.fill(-77);
+            assert!(packed.pointwise(&shape, &x, &owned.layer(), &mut got), "{}: {shape:?}", way.name);
+            first_difference(&got, &want, &format!("{} packed {shape:?}", way.name));
         }
     }
 }
@@ -53,8 +61,13 @@ fn each_way_convolves_as_the_portable_one() {
         portable::conv(&shape, &x, in_zero, &owned.layer(), &mut want);
         for way in present() {
             let (mut scratch, mut got) = (dirty(conv_scratch(&shape)), dirty(want.len()));
-            assert!((way.conv)(&shape, &x, in_zero, &owned.layer(), &mut scratch, &mut got), "{shape:?}");
+            let room = Room::Scratch(&mut scratch);
+            assert!((way.conv)(&shape, &x, in_zero, &owned.layer(), room, &mut got), "{shape:?}");
             first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+            let packed = packed(way, &owned.layer(), shape.depth());
+            got.fill(-77);
+            assert!(packed.conv(&shape, &x, in_zero, &owned.layer(), &mut got), "{shape:?}");
+            first_difference(&got, &want, &format!("{} packed {shape:?}", way.name));
         }
     }
 }
@@ -103,8 +116,13 @@ fn each_way_reads_frames_as_the_portable_one() {
             for way in present() {
                 let mut scratch = dirty(first_layer_scratch(block, channels));
                 let mut got = dirty(want.len());
-                assert!((way.first_layer)(&frame, block, &owned.layer(), &mut scratch, &mut got));
+                let room = Room::Scratch(&mut scratch);
+                assert!((way.first_layer)(&frame, block, &owned.layer(), room, &mut got));
                 first_difference(&got, &want, &format!("{} {format:?} {width}×{height}", way.name));
+                let packed = packed(way, &owned.layer(), depth);
+                got.fill(-77);
+                assert!(packed.first_layer(&frame, block, &owned.layer(), &mut got));
+                first_difference(&got, &want, &format!("{} packed {format:?} {width}×{height}", way.name));
             }
         }
     }
@@ -140,7 +158,9 @@ fn what_might_overflow_is_left_to_the_portable_one() {
     owned.bias[2] = i32::MAX;
     for way in present() {
         let (mut scratch, mut got) = (dirty(pointwise_scratch(&shape)), dirty(12));
-        assert!(!(way.pointwise)(&shape, &x, &owned.layer(), &mut scratch, &mut got), "{}", way.name);
+        let room = Room::Scratch(&mut scratch);
+        assert!(!(way.pointwise)(&shape, &x, &owned.layer(), room, &mut got), "{}", way.name);
+        assert!((way.pack)(&owned.layer(), 8).is_none(), "{}", way.name);
         assert_eq!(got, dirty(12), "{}: something was written", way.name);
     }
 }
