@@ -9,6 +9,7 @@ use core::arch::x86_64::*;
 use crate::kernels::requant::Requant;
 
 mod depth;
+mod fetch;
 mod point;
 mod sum;
 
@@ -22,6 +23,9 @@ const LANES: usize = 8;
 /// Channels of a pair of registers.
 const PAIR: usize = 2 * LANES;
 
+/// Places of a convolution over channels that are computed together.
+const TILE: usize = 4;
+
 pub(in crate::kernels) fn present() -> bool {
     std::is_x86_feature_detected!("avx2")
 }
@@ -29,14 +33,13 @@ pub(in crate::kernels) fn present() -> bool {
 /// How eight doubled sums become 8 bits.
 #[derive(Clone, Copy)]
 struct Scales {
-    multiplier: __m256i,
-    /// Of the odd lanes, in the even ones.
-    odd: __m256i,
-    shift: __m256i,
-    /// Half of what the second rounding divides by.
+    /// Of the even lanes and, in their places, the odd ones, as all that is of 64 bits.
+    multiplier: [__m256i; 2],
+    /// Half for the first rounding, and for the second one half of what it divides by, times 2³².
+    nudge: [__m256i; 2],
+    /// That half. Where nothing is divided no number is below this.
     half: __m256i,
-    /// 31, which leaves the sign, where that is more than 1; else 32, which leaves nothing.
-    sign: __m256i,
+    shift: __m256i,
 }
 
 impl Scales {
@@ -48,11 +51,18 @@ impl Scales {
         unsafe {
             let multiplier = _mm256_loadu_si256(multiplier.as_ptr().cast());
             let shift = _mm256_loadu_si256(shift.as_ptr().cast());
-            let divides = _mm256_cmpgt_epi32(shift, _mm256_setzero_si256());
             // Half of 2⁰ is none.
             let half = _mm256_srli_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), shift), 1);
-            let sign = _mm256_add_epi32(_mm256_set1_epi32(32), divides);
-            Self { multiplier, odd: _mm256_srli_epi64(multiplier, 32), shift, half, sign }
+            let first = _mm256_set1_epi64x(1 << 31);
+            let even = _mm256_or_si256(_mm256_slli_epi64(half, 32), first);
+            let odd = _mm256_blend_epi32(first, half, 0xaa);
+            let divides = _mm256_cmpgt_epi32(shift, _mm256_setzero_si256());
+            Self {
+                multiplier: [multiplier, _mm256_srli_epi64(multiplier, 32)],
+                nudge: [even, odd],
+                half: _mm256_blendv_epi8(_mm256_set1_epi32(i32::MIN), half, divides),
+                shift,
+            }
         }
     }
 
@@ -81,15 +91,14 @@ impl Scales {
     unsafe fn scale(&self, sums: __m256i) -> __m256i {
         // SAFETY: arithmetic alone.
         unsafe {
-            let nudge = _mm256_set1_epi64x(1 << 31);
-            let even = _mm256_add_epi64(_mm256_mul_epi32(sums, self.multiplier), nudge);
-            let odd = _mm256_mul_epi32(_mm256_srli_epi64(sums, 32), self.odd);
-            let odd = _mm256_add_epi64(odd, nudge);
-            let high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-            // Ties go away from zero.
-            let below = _mm256_srlv_epi32(high, self.sign);
-            let rounded = _mm256_sub_epi32(_mm256_add_epi32(high, self.half), below);
-            _mm256_srav_epi32(rounded, self.shift)
+            let [even, odd] = self.multiplier;
+            let even = _mm256_add_epi64(_mm256_mul_epi32(sums, even), self.nudge[0]);
+            let odd = _mm256_mul_epi32(_mm256_srli_epi64(sums, 32), odd);
+            let odd = _mm256_add_epi64(odd, self.nudge[1]);
+            let rounded = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+            // Below zero before the half was added: ties go away from zero.
+            let below = _mm256_cmpgt_epi32(self.half, rounded);
+            _mm256_srav_epi32(_mm256_add_epi32(rounded, below), self.shift)
         }
     }
 }
@@ -195,6 +204,7 @@ unsafe fn store(bytes: __m128i, to: *mut i8, lanes: usize) {
         match lanes {
             PAIR.. => _mm_storeu_si128(to.cast(), bytes),
             LANES => _mm_storel_epi64(to.cast(), bytes),
+            1 => to.write(_mm_cvtsi128_si32(bytes) as i8),
             _ => {
                 let mut all = [0i8; PAIR];
                 _mm_storeu_si128(all.as_mut_ptr().cast(), bytes);

@@ -7,13 +7,11 @@ use core::mem::MaybeUninit;
 
 use super::super::is_plain;
 use super::super::x86::Room;
-use super::{Bounds, LANES, PAIR, Scales, present, store};
-use crate::kernels::frame::{Frame, MOST_VALUES, PixelFormat};
+use super::fetch::{Dense, Fetch, Squares, Windows};
+use super::{Bounds, LANES, PAIR, Scales, TILE, present, store};
+use crate::kernels::frame::Frame;
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::{ConvShape, PointShape};
-
-/// Places that are computed together.
-const TILE: usize = 4;
 
 /// The most products in a sum.
 const MOST_DEPTH: usize = 2304;
@@ -33,7 +31,7 @@ fn width(left: usize, most: usize) -> usize {
 }
 
 /// The weights of `width` channels from `from` on in the order pair of inputs, register, lane, input of the pair; 0 where
-/// there are none.
+/// there are none. In a scratch they are bytes, in a packed layer words, little-endian.
 fn arrange(weights: &[i8], depth: usize, from: usize, width: usize, packed: &mut [i8]) {
     packed.fill(0);
     for (register, lane) in (0..width / LANES).flat_map(|r| (0..LANES).map(move |lane| (r, lane))) {
@@ -71,106 +69,6 @@ pub(in crate::kernels) fn pack(layer: &Layer<'_>, depth: usize) -> Option<std::v
 
 fn takes(layer: &Layer<'_>, depth: usize) -> bool {
     present() && (1..=MOST_DEPTH).contains(&depth) && is_plain(layer, depth)
-}
-
-/// Where the values of a place come from.
-trait Fetch {
-    /// Writes the values of `place`, widened and doubled.
-    fn fetch(&self, place: usize, values: &mut [i16]);
-
-    /// Writes those of `count` places, each into a line of its own.
-    #[inline(always)]
-    fn tile(&self, place: usize, count: usize, depth: usize, x: &mut [i16]) {
-        let line = x.len() / TILE;
-        for (index, values) in x.chunks_exact_mut(line).take(count).enumerate() {
-            self.fetch(place + index, &mut values[..depth]);
-        }
-    }
-}
-
-#[inline(always)]
-fn widen(from: &[i8], to: &mut [i16]) {
-    let (mut many, mut wide) = (from.chunks_exact(PAIR), to.chunks_exact_mut(PAIR));
-    for (from, to) in (&mut many).zip(&mut wide) {
-        for i in 0..PAIR {
-            to[i] = 2 * i16::from(from[i]);
-        }
-    }
-    for (from, to) in many.remainder().iter().zip(wide.into_remainder()) {
-        *to = 2 * i16::from(*from);
-    }
-}
-
-struct Dense<'x>(&'x [i8]);
-
-impl Fetch for Dense<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [i16]) {
-        let depth = values.len();
-        widen(&self.0[place * depth..(place + 1) * depth], values);
-    }
-
-    #[inline(always)]
-    fn tile(&self, place: usize, count: usize, depth: usize, x: &mut [i16]) {
-        if depth % 2 == 0 {
-            // No gaps between lines.
-            widen(&self.0[place * depth..(place + count) * depth], &mut x[..count * depth]);
-        } else {
-            for (index, values) in x.chunks_exact_mut(depth + 1).take(count).enumerate() {
-                self.fetch(place + index, &mut values[..depth]);
-            }
-        }
-    }
-}
-
-struct Windows<'x> {
-    shape: &'x ConvShape,
-    values: &'x [i8],
-    zero: i8,
-}
-
-impl Fetch for Windows<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [i16]) {
-        let s = self.shape;
-        let (y, x) = (place / s.out_w * s.stride, place % s.out_w * s.stride);
-        for (tap, to) in values.chunks_exact_mut(s.c_in).enumerate() {
-            let row = (y + tap / s.kernel_w).checked_sub(s.pad_top).filter(|&row| row < s.h);
-            let column = (x + tap % s.kernel_w).checked_sub(s.pad_left).filter(|&column| column < s.w);
-            match row.zip(column) {
-                Some((row, column)) => {
-                    let from = (row * s.w + column) * s.c_in;
-                    widen(&self.values[from..from + s.c_in], to);
-                }
-                None => to.fill(2 * i16::from(self.zero)),
-            }
-        }
-    }
-}
-
-struct Squares<'x>(&'x Frame<'x>, usize);
-
-impl Fetch for Squares<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [i16]) {
-        let Self(frame, block) = *self;
-        if (frame.format, block) == (PixelFormat::Rgb888, 4) {
-            let columns = frame.width / 4;
-            let start = place / columns * 4 * frame.width + place % columns * 4;
-            for (dy, line) in values.chunks_exact_mut(12).enumerate() {
-                let at = 3 * (start + dy * frame.width);
-                let bytes = &frame.bytes[at..at + 12];
-                for i in 0..12 {
-                    line[i] = 2 * (i16::from(bytes[i]) - 128);
-                }
-            }
-            return;
-        }
-        let mut bytes = [0; MOST_VALUES];
-        let bytes = &mut bytes[..values.len()];
-        frame.square(block, place, bytes);
-        widen(bytes, values);
-    }
 }
 
 /// All places of a convolution over channels.
