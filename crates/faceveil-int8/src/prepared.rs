@@ -40,16 +40,19 @@ impl<'b> Prepared<'b> {
     /// As there.
     pub fn run<'m>(&self, input: Input<'_>, arena: &'m mut [i8]) -> Result<&'m [i8], RunError> {
         let bytes = self.model.begin(&input, arena)?;
-        for (step, packed) in &self.steps {
-            let done = match packed {
-                Some(packed) => run_packed(step, packed, input, bytes)?,
-                None => false,
-            };
-            if !done {
-                step.run(input, bytes)?;
-            }
+        for n in 0..self.steps.len() {
+            self.step(n, input, bytes)?;
         }
         Ok(self.model.read(0, arena))
+    }
+
+    fn step(&self, n: usize, input: Input<'_>, arena: &mut [i8]) -> Result<(), RunError> {
+        let (step, packed) = &self.steps[n];
+        let done = match packed {
+            Some(packed) => run_packed(step, packed, input, arena)?,
+            None => false,
+        };
+        if done { Ok(()) } else { step.run(input, arena) }
     }
 }
 
@@ -88,4 +91,78 @@ fn run_packed(
         }
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::instructions;
+    use crate::model::FileBytes;
+    use crate::{Frame, PixelFormat};
+
+    fn gate(name: &str) -> FileBytes {
+        let path = format!("{}/../../models/gate/{name}.fv8", env!("CARGO_MANIFEST_DIR"));
+        FileBytes::new(&std::fs::read(path).unwrap())
+    }
+
+    /// What each step wrote, one after the other.
+    fn values(model: &Model<'_>, arena: &mut [i8], mut run: impl FnMut(usize, &mut [i8])) -> Vec<Vec<i8>> {
+        let each = |n| {
+            run(n, arena);
+            arena[model.step(n).unwrap().out.range()].to_vec()
+        };
+        (0..model.steps()).map(each).collect()
+    }
+
+    #[test]
+    fn a_prepared_network_gives_the_bits_of_one_that_is_not() {
+        for name in ["gate", "gate-96"] {
+            let file = gate(name);
+            let model = Model::parse(file.bytes()).unwrap();
+            let prepared = Prepared::new(model).unwrap();
+            let (width, height) = (model.input().width, model.input().height);
+            for format in [PixelFormat::Rgb888, PixelFormat::Rgb565, PixelFormat::Yuv422] {
+                let grain = |i: usize| (i as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0];
+                let bytes: Vec<u8> = (0..width * height * format.bytes()).map(grain).collect();
+                let input = Input::Frame(Frame { format, width, height, bytes: &bytes });
+                let (mut arena, mut other) = (vec![3; model.arena_len()], vec![-9; model.arena_len()]);
+                let want = values(&model, &mut arena, |n, bytes| {
+                    model.step(n).unwrap().run(input, bytes).unwrap();
+                });
+                let got = values(&model, &mut other, |n, bytes| prepared.step(n, input, bytes).unwrap());
+                for (n, (got, want)) in got.iter().zip(&want).enumerate() {
+                    assert!(got == want, "{name}, {format:?}: step {n} differs");
+                }
+                let varied = want.iter().filter(|values| values.iter().any(|v| *v != values[0])).count();
+                assert!(varied > want.len() / 2, "{name}, {format:?}: most steps gave nothing but one value");
+                assert_eq!(prepared.run(input, &mut other), model.run(input, &mut arena), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_are_packed_where_there_are_vector_instructions() {
+        let file = gate("gate");
+        let prepared = Prepared::new(Model::parse(file.bytes()).unwrap()).unwrap();
+        for (n, (step, packed)) in prepared.steps.iter().enumerate() {
+            let over_channels = matches!(step.kind, Kind::First | Kind::Pointwise | Kind::Conv);
+            assert_eq!(packed.is_some(), over_channels && instructions() != "portable", "step {n}");
+        }
+    }
+
+    #[test]
+    fn what_a_network_refuses_a_prepared_one_refuses() {
+        let file = gate("gate-96");
+        let model = Model::parse(file.bytes()).unwrap();
+        let prepared = Prepared::new(model).unwrap();
+        let frame = Frame { format: PixelFormat::Rgb888, width: 96, height: 96, bytes: &[7; 3 * 96 * 96] };
+        let short = Frame { bytes: &frame.bytes[1..], ..frame };
+        let other = Frame { width: 95, ..frame };
+        let need = model.arena_len();
+        for (frame, len) in [(frame, need - 1), (short, need), (other, need)] {
+            let (mut arena, mut own) = (vec![0; len], vec![0; len]);
+            let want = model.run(Input::Frame(frame), &mut arena).unwrap_err();
+            assert_eq!(prepared.run(Input::Frame(frame), &mut own).unwrap_err(), want);
+        }
+    }
 }

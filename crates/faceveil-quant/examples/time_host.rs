@@ -1,11 +1,10 @@
 //! `time_host NET.tflite [PYTHON]`: milliseconds of one core's time a run of a network in int8, ours and, where PYTHON has
-//! LiteRT, XNNPACK's and the built-in kernels', in turns in one run, and the ratios. The time is the thread's own where
-//! Linux tells it, so that other programs do not count.
+//! LiteRT, XNNPACK's and the built-in kernels', in turns in one run, and the ratios. The time is the thread's own, so
+//! that other programs count little.
 
 use std::error::Error;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 use std::{env, fs};
 
 use faceveil_int8::model::FileBytes;
@@ -16,11 +15,10 @@ use faceveil_quant::{file, tflite};
 const TURNS: usize = 5;
 const MACS: u64 = 2_000_000_000;
 
-/// The thread's time so far, milliseconds; since `begun` where the system does not tell.
-fn clock(begun: Instant) -> f64 {
-    let told = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|t| t.split(' ').next().and_then(|n| n.parse::<f64>().ok()));
-    nanoseconds.map_or_else(|| 1000.0 * begun.elapsed().as_secs_f64(), |n| n / 1e6)
+/// The thread's time so far, milliseconds.
+fn clock() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    1e3 * time.tv_sec as f64 + 1e-6 * time.tv_nsec as f64
 }
 
 fn median(times: &mut [f64]) -> f64 {
@@ -28,7 +26,7 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Mean milliseconds of a run of ours, of a network that was prepared once, as LiteRT prepares its own.
+/// Median milliseconds of a run of ours, of a network that was prepared once, as LiteRT prepares its own.
 fn ours(prepared: &Prepared<'_>, runs: u64) -> f64 {
     let model = prepared.model();
     let input = model.input();
@@ -39,14 +37,13 @@ fn ours(prepared: &Prepared<'_>, runs: u64) -> f64 {
     let mut arena = vec![0; model.arena_len()];
     let frames = model.run(Input::Frame(frame), &mut arena).is_ok();
     let input = if frames { Input::Frame(frame) } else { Input::Values(&values) };
-    let start = Instant::now();
-    let begun = clock(start);
-    for _ in 0..runs {
+    let time = |_| {
+        let begun = clock();
         let run = prepared.run(input, &mut arena);
         std::hint::black_box(run.map(|out| out[0]).expect("it ran before"));
-    }
-    // The system counts in ticks of milliseconds, so all runs are timed together.
-    (clock(start) - begun) / runs as f64
+        clock() - begun
+    };
+    median(&mut (0..runs).map(time).collect::<Vec<_>>())
 }
 
 /// Median milliseconds of LiteRT with XNNPACK, and with its own kernels.

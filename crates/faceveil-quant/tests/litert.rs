@@ -1,12 +1,12 @@
 //! Whole networks against LiteRT's reference kernels, bit by bit: the thesis's three and BlazeFace, from
-//! `../../../shared/models`, and what is exported of them, run by `tools/tflite_reference.py`.
+//! `../../../shared/models` or what `FACEVEIL_SHARED` names, and what is exported of them, run by `tools/tflite_reference.py`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 use faceveil_int8::model::FileBytes;
-use faceveil_int8::{Input, Model};
+use faceveil_int8::{Input, Model, Prepared};
 use faceveil_quant::network::IntNet;
 use faceveil_quant::{Calibration, Observed, file, quantize, tflite};
 
@@ -21,7 +21,9 @@ impl Peers {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python =
             env::var_os("FACEVEIL_PYTHON").map_or_else(|| here.join("../../.venv/bin/python"), PathBuf::from);
-        let models = here.join("../../../shared/models");
+        let shared =
+            env::var_os("FACEVEIL_SHARED").map_or_else(|| here.join("../../../shared"), PathBuf::from);
+        let models = shared.join("models");
         if !models.is_dir() {
             eprintln!("SKIPPED: {test}: no folder {}", models.display());
             return None;
@@ -54,11 +56,16 @@ impl Peers {
 fn ours(net: &IntNet, inputs: &[Vec<i8>]) -> Vec<i8> {
     let file = FileBytes::new(&file::write(net).unwrap());
     let model = Model::parse(file.bytes()).unwrap();
-    let mut arena = vec![0; model.arena_len()];
+    let prepared = Prepared::new(model).unwrap();
+    let (mut arena, mut other) = (vec![0; model.arena_len()], vec![1; model.arena_len()]);
     let mut all = Vec::new();
     for values in inputs {
         model.run(Input::Values(values), &mut arena).unwrap();
-        (0..model.outputs()).for_each(|n| all.extend_from_slice(model.read(n, &arena)));
+        prepared.run(Input::Values(values), &mut other).unwrap();
+        for n in 0..model.outputs() {
+            assert!(model.read(n, &other) == model.read(n, &arena), "prepared, output {n} differs");
+            all.extend_from_slice(model.read(n, &arena));
+        }
     }
     all
 }

@@ -131,8 +131,16 @@ fn each_way_reads_frames_as_the_portable_one() {
 #[test]
 fn each_way_adds_as_the_portable_one() {
     let mut random = Random(25);
-    for [h, w, c] in [[1, 1, 1], [2, 3, 5], [3, 1, 16], [2, 2, 17], [4, 4, 24], [1, 2, 50]] {
-        let sum = random_sum(&mut random);
+    let shapes = [[1, 1, 1], [2, 3, 5], [3, 1, 16], [2, 2, 17], [4, 4, 24], [1, 2, 50]];
+    for ([h, w, c], halves) in shapes.into_iter().flat_map(|shape| (0..4).map(move |halves| (shape, halves)))
+    {
+        let mut sum = random_sum(&mut random);
+        // As TFLite has it for the term with the larger scale.
+        for (n, term) in [&mut sum.a, &mut sum.b].into_iter().enumerate() {
+            if halves >> n & 1 == 1 {
+                (term.multiplier, term.shift) = (1 << 30, 0);
+            }
+        }
         let (a, b) = (random.values(h * w * c), random.values(4 * h * w * c));
         let mut want = b.clone();
         portable::add_upsampled_in_place(&sum, [h, w, c], &a, &mut want);

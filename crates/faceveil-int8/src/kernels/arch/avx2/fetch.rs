@@ -135,7 +135,7 @@ unsafe fn four_squares(bytes: &[u8], row: usize, x: &mut [i16]) {
             let values = _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128(at.cast())), half);
             _mm256_storeu_si256(to.add(piece * PIECE).cast(), _mm256_add_epi16(values, values));
         }
-        let (from, to) = (from.add((SIDE - 1) * (row + PIECE)), to.add((TILE * SIDE - 1) * PIECE));
+        let (from, to) = (from.add((SIDE - 1) * row + (TILE - 1) * PIECE), to.add((TILE * SIDE - 1) * PIECE));
         for at in [0, 4] {
             let values = _mm_cvtepu8_epi16(_mm_loadl_epi64(from.add(at).cast()));
             let values = _mm_sub_epi16(values, _mm256_castsi256_si128(half));

@@ -123,7 +123,7 @@ pub(in crate::kernels) fn pack(layer: &Layer<'_>, depth: usize) -> Option<std::v
 }
 
 /// Each group of sixteen channels after the other.
-pub(super) fn arranged(weights: &[i8], depth: usize, channels: usize) -> std::vec::Vec<i8> {
+fn arranged(weights: &[i8], depth: usize, channels: usize) -> std::vec::Vec<i8> {
     let group = depth.div_ceil(4) * REGISTER;
     let mut packed = std::vec![0; channels.div_ceil(LANES) * group];
     for (n, group) in packed.chunks_exact_mut(group).enumerate() {
@@ -343,4 +343,27 @@ pub(in crate::kernels) fn first_layer(
     out: &mut [i8],
 ) -> bool {
     tiles(layer, 3 * block * block, &Squares(frame, block), room, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This is only a matter of bytes: it is seen without such a processor.
+    #[test]
+    fn weights_lie_in_groups_of_sixteen_channels_and_four_inputs() {
+        for (channels, depth) in [(1, 1), (16, 4), (17, 7), (40, 24), (5, 66)] {
+            let weights: Vec<i8> = (0..channels * depth).map(|i| (i * 37 % 251) as u8 as i8).collect();
+            let packed = arranged(&weights, depth, channels);
+            let quads = depth.div_ceil(4);
+            assert_eq!(packed.len(), channels.div_ceil(16) * quads * 64);
+            for (at, &weight) in packed.iter().enumerate() {
+                let (group, quad) = (at / 64 / quads, at / 64 % quads);
+                let (channel, k) = (16 * group + at % 64 / 4, 4 * quad + at % 4);
+                let there = channel < channels && k < depth;
+                let want = if there { weights[channel * depth + k] } else { 0 };
+                assert_eq!(weight, want, "{channels} × {depth}: channel {channel}, input {k}");
+            }
+        }
+    }
 }
