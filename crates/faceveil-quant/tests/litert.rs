@@ -40,6 +40,23 @@ impl Peers {
         Some(Self { python, models })
     }
 
+    /// The network in floats as LiteRT's own quantiser makes 8 bits of it, with the ranges of the inputs; `None`, and a loud
+    /// word, where there is no such tool.
+    fn quantised(&self, test: &str, float: &Path, inputs: &[Vec<i8>]) -> Option<Vec<u8>> {
+        let mut probe = Command::new(&self.python);
+        if !probe.args(["-c", "import ai_edge_quantizer"]).output().is_ok_and(|o| o.status.success()) {
+            eprintln!("SKIPPED: {test}: {} has no ai-edge-quantizer", self.python.display());
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let [given, made] = ["given", "made"].map(|name| folder.path().join(name));
+        fs::write(&given, inputs.iter().flatten().map(|&v| (v as u8) ^ 0x80).collect::<Vec<_>>()).unwrap();
+        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/quantise_tflite.py");
+        let run = Command::new(&self.python).arg(tool).arg(float).args([&given, &made]).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        Some(fs::read(&made).unwrap())
+    }
+
     /// The bytes of all outputs for each of the inputs.
     fn outputs(&self, model: &[u8], inputs: &[Vec<i8>]) -> Vec<i8> {
         let folder = tempfile::tempdir().unwrap();
@@ -123,6 +140,7 @@ fn blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels() {
     let got = ours(&net, &inputs);
     let exported = tflite::export::int8(&net, "blazeface").unwrap();
     assert_same("blazeface", &got, &peers.outputs(&exported, &inputs));
+    assert_same("blazeface, imported", &ours(&tflite::import::int8(&exported).unwrap(), &inputs), &got);
     // The integers mean what the floats said: the mean error of the scores is small beside their spread.
     let wanted = float.run(&values(&inputs[0]), &mut |_, _| {}).unwrap();
     let lens: Vec<usize> = wanted.iter().map(Vec::len).collect();
@@ -134,4 +152,18 @@ fn blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels() {
         let spread = want.iter().fold(0f32, |m, v| m.max(v.abs()));
         assert!(mean < 0.05 * f64::from(spread), "output {n}: mean error {mean}, largest value {spread}");
     }
+}
+
+#[test]
+fn blazeface_that_others_quantised_gives_the_bits_of_the_reference_kernels() {
+    let test = "blazeface_that_others_quantised_gives_the_bits_of_the_reference_kernels";
+    let Some(peers) = Peers::find(test) else { return };
+    let float = peers.models.join("blazeface/face_detection_short_range.tflite");
+    let inputs = pictures(128, 3);
+    let Some(bytes) = peers.quantised(test, &float, &inputs) else { return };
+    let net = tflite::import::int8(&bytes).unwrap();
+    let got = ours(&net, &inputs);
+    assert_same("blazeface", &got, &peers.outputs(&bytes, &inputs));
+    let again = tflite::export::int8(&net, "blazeface").unwrap();
+    assert_same("blazeface, exported", &got, &peers.outputs(&again, &inputs));
 }
