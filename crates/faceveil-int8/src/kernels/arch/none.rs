@@ -66,27 +66,3 @@ pub(in crate::kernels) fn add_in_place(_: &Sum, _: &[i8], _: &mut [i8]) -> bool 
 pub(in crate::kernels) fn add_upsampled_in_place(_: &Sum, _: [usize; 3], _: &[i8], _: &mut [i8]) -> bool {
     false
 }
-
-/// No weights are packed.
-#[cfg(any(feature = "std", test))]
-pub(in crate::kernels) enum Packed {}
-
-#[cfg(any(feature = "std", test))]
-impl Packed {
-    pub fn pointwise(&self, _: &PointShape, _: &[i8], _: &Layer<'_>, _: &mut [i8]) -> bool {
-        match *self {}
-    }
-
-    pub fn conv(&self, _: &ConvShape, _: &[i8], _: i8, _: &Layer<'_>, _: &mut [i8]) -> bool {
-        match *self {}
-    }
-
-    pub fn first_layer(&self, _: &Frame<'_>, _: usize, _: &Layer<'_>, _: &mut [i8]) -> bool {
-        match *self {}
-    }
-}
-
-#[cfg(any(feature = "std", test))]
-pub(in crate::kernels) fn packed(_: &Layer<'_>, _: usize) -> Option<Packed> {
-    None
-}
