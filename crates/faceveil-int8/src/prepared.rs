@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use crate::format::Kind;
-use crate::kernels::Packed;
+use crate::kernels::{Packed, Transposed};
 use crate::model::Model;
 use crate::run::{Input, RunError, disjoint};
 use crate::step::{Constants, Step};
@@ -12,7 +12,13 @@ use crate::step::{Constants, Step};
 /// [`Model::run`], faster.
 pub struct Prepared<'b> {
     model: Model<'b>,
-    steps: Vec<(Step<'b>, Option<Packed>)>,
+    steps: Vec<(Step<'b>, Option<Ready>)>,
+}
+
+/// What a convolution over channels has ready.
+enum Ready {
+    Packed(Packed),
+    Transposed(Transposed),
 }
 
 impl<'b> Prepared<'b> {
@@ -47,9 +53,13 @@ impl<'b> Prepared<'b> {
     }
 
     fn step(&self, n: usize, input: Input<'_>, arena: &mut [i8]) -> Result<(), RunError> {
-        let (step, packed) = &self.steps[n];
-        let done = match packed {
-            Some(packed) => run_packed(step, packed, input, arena)?,
+        let (step, ready) = &self.steps[n];
+        let done = match ready {
+            Some(Ready::Packed(packed)) => run_packed(step, packed, input, arena)?,
+            Some(Ready::Transposed(transposed)) => {
+                let [a, out] = disjoint(arena, [step.a.range(), step.out.range()])?;
+                transposed.run(step.a.width, &step.point(), a, out)?
+            }
             None => false,
         };
         if done { Ok(()) } else { step.run(input, arena) }
@@ -57,15 +67,18 @@ impl<'b> Prepared<'b> {
 }
 
 /// The weights of a convolution over channels.
-fn pack(step: &Step<'_>) -> Option<Packed> {
+fn pack(step: &Step<'_>) -> Option<Ready> {
     let Constants::Layer(layer) = &step.constants else { return None };
     let depth = match step.kind {
         Kind::First => 3 * step.block * step.block,
         Kind::Pointwise => step.point().c_in,
         Kind::Conv => step.conv().depth(),
+        Kind::TransposedConv => {
+            return Transposed::of(layer, step.a.channels, step.a.zero).map(Ready::Transposed);
+        }
         _ => return None,
     };
-    Packed::of(layer, depth)
+    Packed::of(layer, depth).map(Ready::Packed)
 }
 
 /// Whether the step was done.

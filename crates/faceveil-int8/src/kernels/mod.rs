@@ -29,7 +29,7 @@ pub use error::KernelError;
 pub use frame::{Frame, PixelFormat, first_layer, first_layer_scratch, unshuffle};
 pub use moves::{concat, lookup, lookup_in_place, max_pool2x2, max_pool2x2_in_place, shuffle, upsample2x2};
 #[cfg(any(feature = "std", test))]
-pub(crate) use packed::Packed;
+pub(crate) use packed::{Packed, Transposed};
 pub use requant::{Layer, Requant, requantize};
 pub use shape::{ConvShape, DepthShape, PointShape};
 pub use sum::{Sum, Term, add, add_in_place, add_upsampled, add_upsampled_in_place};

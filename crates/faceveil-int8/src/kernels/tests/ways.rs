@@ -100,6 +100,27 @@ fn each_way_does_depthwise_layers_as_the_portable_one() {
 }
 
 #[test]
+fn a_prepared_transposed_convolution_is_the_portable_one() {
+    let mut random = Random(27);
+    for [h, w, c_in, c_out] in [[1, 1, 1, 1], [3, 4, 5, 6], [2, 7, 16, 8], [4, 3, 33, 17], [2, 2, 64, 140]] {
+        let shape = PointShape { places: h * w, c_in, c_out };
+        let x = random.values(h * w * c_in);
+        let owned = Owned::random(&mut random, 4 * c_in * c_out, c_in, c_out, c_out % 2 == 0);
+        let (layer, zero) = (owned.layer(), random.word() as i8);
+        let (mut want, mut got) = (dirty(4 * h * w * c_out), dirty(4 * h * w * c_out));
+        portable::transposed_conv2x2(w, &shape, &x, zero, &layer, &mut want);
+        let Some(ready) = Transposed::of(&layer, c_in, zero) else {
+            assert_eq!(instructions(), "portable", "{h}×{w}×{c_in}×{c_out}");
+            continue;
+        };
+        assert_eq!(ready.run(w, &shape, &x, &mut got), Ok(true));
+        first_difference(&got, &want, &format!("transposed {h}×{w}×{c_in}×{c_out}"));
+        assert!(ready.run(h * w + 1, &shape, &x, &mut got).is_err(), "columns that do not divide");
+        assert!(ready.run(w, &shape, &x[1..], &mut got).is_err(), "a value is missing");
+    }
+}
+
+#[test]
 fn each_way_reads_frames_as_the_portable_one() {
     let mut random = Random(24);
     let mut bytes = Vec::new();
