@@ -124,6 +124,11 @@ class Net:
         y = self.tensor(self.about(x)[0], scale=1 / 256, zero=-128)
         return self.op(tfl.BuiltinOperator.LOGISTIC, [x], [y])
 
+    def rescale(self, x, scale, zero, code=tfl.BuiltinOperator.QUANTIZE):
+        """QUANTIZE, RELU or RELU6 from one scale to another."""
+        y = self.tensor(self.about(x)[0], scale=scale, zero=zero)
+        return self.op(code, [x], [y])
+
     def concat(self, a, b, axis=3):
         shape, scale, zero = self.about(a)
         shape[axis] += self.about(b)[0][axis]
@@ -188,6 +193,10 @@ def cases():
         n.upsample(n.conv(n.max_pool(x), 10, 1, scale=0.043, zero=1)), x))
     yield case("logistic_fine", [16, 16, 1], lambda n, x: n.logistic(x), scale=0.047)
     yield case("logistic_coarse", [16, 16, 1], lambda n, x: n.logistic(x), scale=0.2576, zero=-65)
+    yield case("rescaled", [16, 16, 1], lambda n, x: n.rescale(n.rescale(x, 0.0127, 31), 0.0719, -90))
+    yield case("relu_alone", [16, 16, 1], lambda n, x: n.rescale(x, 0.0173, -128, tfl.BuiltinOperator.RELU))
+    yield case("relu6_alone", [16, 16, 2], lambda n, x: n.rescale(
+        n.conv(x, 3, 1, scale=0.077, zero=-3), 0.0371, -101, tfl.BuiltinOperator.RELU6))
     yield case("pool_concat", [8, 8, 6], lambda n, x: n.concat(n.upsample(n.max_pool(x)), x))
     yield case("unshuffle", [8, 12, 3], lambda n, x: n.conv(n.space_to_depth(x, 4), 9, 1, act=RELU6), 1 / 255, -128)
     yield case("channels_padded", [6, 6, 5], lambda n, x: n.add(

@@ -14,9 +14,13 @@ extern crate std;
 pub mod format;
 pub mod kernels;
 pub mod model;
+#[cfg(any(feature = "std", test))]
+mod prepared;
 mod run;
 mod step;
 
 pub use kernels::{Frame, PixelFormat};
 pub use model::{Aligned, Model, ModelError, Point, Tensor};
+#[cfg(any(feature = "std", test))]
+pub use prepared::Prepared;
 pub use run::{Input, RunError};

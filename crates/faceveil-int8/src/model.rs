@@ -328,14 +328,14 @@ pub struct Aligned<T: ?Sized>(
 );
 
 /// A file in memory, at a multiple of 4.
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 #[derive(Clone, Debug)]
 pub struct FileBytes {
     words: std::vec::Vec<u32>,
     len: usize,
 }
 
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 impl FileBytes {
     /// Copies `bytes`.
     pub fn new(bytes: &[u8]) -> Self {

@@ -91,15 +91,18 @@ impl Model<'_> {
     /// # Errors
     /// [`RunError`] if the arena is too short or the input is not the network's.
     pub fn run<'m>(&self, input: Input<'_>, arena: &'m mut [i8]) -> Result<&'m [i8], RunError> {
-        self.check_input(&input)?;
-        let got = arena.len();
-        let Some(bytes) = arena.get_mut(..self.arena_len()) else {
-            return Err(RunError::Arena { need: self.arena_len(), got });
-        };
+        let bytes = self.begin(&input, arena)?;
         for n in 0..self.steps() {
             self.step(n)?.run(input, bytes)?;
         }
         Ok(self.read(0, arena))
+    }
+
+    /// The part of the arena that a run uses, if it can be done with such an input.
+    pub(crate) fn begin<'m>(&self, input: &Input<'_>, arena: &'m mut [i8]) -> Result<&'m mut [i8], RunError> {
+        self.check_input(input)?;
+        let got = arena.len();
+        arena.get_mut(..self.arena_len()).ok_or(RunError::Arena { need: self.arena_len(), got })
     }
 
     /// The values of output `n` after a run; nothing if there is no such output.
@@ -129,7 +132,7 @@ impl Model<'_> {
 }
 
 impl Step<'_> {
-    fn run(&self, input: Input<'_>, arena: &mut [i8]) -> Result<(), RunError> {
+    pub(crate) fn run(&self, input: Input<'_>, arena: &mut [i8]) -> Result<(), RunError> {
         let scratch = self.scratch.0..self.scratch.0.saturating_add(self.scratch.1);
         match (self.kind, self.placing()) {
             (Kind::Load | Kind::First, _) => {
@@ -266,7 +269,10 @@ impl Step<'_> {
 }
 
 /// The slices of `ranges`, which do not meet (empty ones meet nothing), in their order.
-fn disjoint<const N: usize>(arena: &mut [i8], ranges: [Range<usize>; N]) -> Result<[&mut [i8]; N], RunError> {
+pub(crate) fn disjoint<const N: usize>(
+    arena: &mut [i8],
+    ranges: [Range<usize>; N],
+) -> Result<[&mut [i8]; N], RunError> {
     let mut order: [usize; N] = core::array::from_fn(|i| i);
     order.sort_unstable_by_key(|&i| ranges[i].start);
     let mut slices: [&mut [i8]; N] = core::array::from_fn(|_| &mut [][..]);

@@ -1,26 +1,24 @@
 //! `time_host NET.tflite [PYTHON]`: milliseconds of one core's time a run of a network in int8, ours and, where PYTHON has
-//! LiteRT, XNNPACK's and the built-in kernels', in turns in one run, and the ratios. The time is the thread's own where
-//! Linux tells it, so that other programs do not count.
+//! LiteRT, XNNPACK's and the built-in kernels', in turns in one run: the fastest, the median, and their ratios. The time is the thread's own, so
+//! that other programs count little.
 
 use std::error::Error;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 use std::{env, fs};
 
 use faceveil_int8::model::FileBytes;
-use faceveil_int8::{Frame, Input, Model, PixelFormat};
+use faceveil_int8::{Frame, Input, Model, PixelFormat, Prepared};
 use faceveil_quant::{file, tflite};
 
 /// Turns; in each as many runs as come to about these multiplications, but neither few nor endless.
-const TURNS: usize = 5;
+const TURNS: usize = 9;
 const MACS: u64 = 2_000_000_000;
 
-/// The thread's time so far, milliseconds; since `begun` where the system does not tell.
-fn clock(begun: Instant) -> f64 {
-    let told = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|t| t.split(' ').next().and_then(|n| n.parse::<f64>().ok()));
-    nanoseconds.map_or_else(|| 1000.0 * begun.elapsed().as_secs_f64(), |n| n / 1e6)
+/// The thread's time so far, milliseconds.
+fn clock() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    1e3 * time.tv_sec as f64 + 1e-6 * time.tv_nsec as f64
 }
 
 fn median(times: &mut [f64]) -> f64 {
@@ -28,8 +26,13 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Mean milliseconds of a run of ours.
-fn ours(model: &Model<'_>, runs: u64) -> f64 {
+/// Fastest and median milliseconds of a run.
+type Times = [f64; 2];
+
+/// Those of ours: of a network that was prepared once, as LiteRT prepares its own, and of one that
+/// was not.
+fn ours(prepared: &Prepared<'_>, runs: u64) -> [Times; 2] {
+    let model = prepared.model();
     let input = model.input();
     let pixels: Vec<u8> = (0..input.len()).map(|i| ((i * 7919) >> 5) as u8).collect();
     let values: Vec<i8> = pixels.iter().map(|&p| (p ^ 0x80) as i8).collect();
@@ -38,22 +41,28 @@ fn ours(model: &Model<'_>, runs: u64) -> f64 {
     let mut arena = vec![0; model.arena_len()];
     let frames = model.run(Input::Frame(frame), &mut arena).is_ok();
     let input = if frames { Input::Frame(frame) } else { Input::Values(&values) };
-    let start = Instant::now();
-    let begun = clock(start);
-    for _ in 0..runs {
-        let run = model.run(input, &mut arena);
-        std::hint::black_box(run.map(|out| out[0]).expect("it ran before"));
-    }
-    // The system counts in ticks of milliseconds, so all runs are timed together.
-    (clock(start) - begun) / runs as f64
+    [true, false].map(|once| {
+        let time = |_| {
+            let begun = clock();
+            let run = if once { prepared.run(input, &mut arena) } else { model.run(input, &mut arena) };
+            std::hint::black_box(run.map(|out| out[0]).expect("it ran before"));
+            clock() - begun
+        };
+        let mut times: Vec<f64> = (0..runs).map(time).collect();
+        let median = median(&mut times);
+        [times[0], median]
+    })
 }
 
-/// Median milliseconds of LiteRT with XNNPACK, and with its own kernels.
-fn theirs(python: &str, net: &str, runs: u64) -> Result<[f64; 2], Box<dyn Error>> {
+/// Those of LiteRT with XNNPACK, and with its own kernels.
+fn theirs(python: &str, net: &str, runs: u64) -> Result<[Times; 2], Box<dyn Error>> {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/tflite_reference.py");
     let out = Command::new(python).arg(tool).args([net, "--time", "--runs", &runs.to_string()]).output()?;
     let text = String::from_utf8(out.stdout)?;
-    let of = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).and_then(|t| t.trim().parse().ok());
+    let of = |name: &str| -> Option<Times> {
+        let mut numbers = text.lines().find_map(|l| l.strip_prefix(name))?.split_whitespace();
+        Some([numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?])
+    };
     match (of("xnnpack"), of("builtin")) {
         (Some(xnnpack), Some(builtin)) => Ok([xnnpack, builtin]),
         _ => Err(String::from_utf8_lossy(&out.stderr).into()),
@@ -65,27 +74,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     let net = args.get(1).ok_or("time_host NET.tflite [PYTHON]")?;
     let file = FileBytes::new(&file::write(&tflite::import::int8(&fs::read(net)?)?)?);
     let model = Model::parse(file.bytes())?;
+    let prepared = Prepared::new(model)?;
     let runs = (MACS / model.macs().max(1)).clamp(10, 400);
-    let (mut own, mut xnnpack, mut builtin) = (Vec::new(), Vec::new(), Vec::new());
+    let mut turns: [Vec<Times>; 4] = Default::default();
     for _ in 0..TURNS {
-        own.push(ours(&model, runs));
+        let mut times = ours(&prepared, runs).to_vec();
         if let Some(python) = args.get(2) {
-            let [x, b] = theirs(python, net, runs)?;
-            xnnpack.push(x);
-            builtin.push(b);
+            times.extend(theirs(python, net, runs)?);
         }
+        turns.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
     }
-    let own = median(&mut own);
     println!(
-        "ours     {own:.3} ms with {}, {:.2} MMAC, arena {} bytes",
+        "{}, {:.2} MMAC, arena {} bytes",
         faceveil_int8::kernels::instructions(),
         model.macs() as f64 / 1e6,
         model.arena_len()
     );
-    for (name, mut times) in [("XNNPACK", xnnpack), ("built-in", builtin)] {
+    let own = turns[0].clone();
+    for (name, times) in ["prepared", "not", "XNNPACK", "built-in"].iter().zip(&turns) {
         if !times.is_empty() {
-            let theirs = median(&mut times);
-            println!("{name:<8} {theirs:.3} ms, ratio ours / theirs {:.2}", own / theirs);
+            let fastest = |times: &[Times]| times.iter().fold(f64::MAX, |least, t| least.min(t[0]));
+            let middle = median(&mut times.iter().map(|t| t[1]).collect::<Vec<_>>());
+            // Of each turn, as other work on the machine hits both.
+            let ratio = median(&mut own.iter().zip(times).map(|(own, t)| own[1] / t[1]).collect::<Vec<_>>());
+            let least = fastest(times);
+            let of_fastest = fastest(&own) / least;
+            println!(
+                "{name:<8} fastest {least:.3} ms, median {middle:.3} ms; prepared / this {of_fastest:.2}, {ratio:.2}"
+            );
         }
     }
     Ok(())

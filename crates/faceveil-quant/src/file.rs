@@ -2,12 +2,14 @@
 
 use faceveil_int8::Model;
 use faceveil_int8::format::{HEADER_WORDS, Kind, MAGIC, NONE, STEP_WORDS, TENSOR_WORDS, VERSION};
+use faceveil_int8::kernels::requantize;
 use faceveil_int8::model::FileBytes;
+use faceveil_net::Activation;
 
 use crate::logistic;
-use crate::network::{IntNet, IntWeights, NetworkError, channel_weights};
+use crate::network::{IntNet, IntWeights, NetworkError, Op, channel_weights};
 use crate::plan::{Program, Step, program};
-use crate::scale::Multiplier;
+use crate::scale::{Multiplier, Quant};
 
 /// What a convolution computes with, ready for the kernels.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +35,7 @@ pub fn folded(net: &IntNet, id: usize, input: usize) -> Result<Folded, NetworkEr
     let c = op.constants().unwrap_or(&none);
     let (from, to) = (net.quants[input], net.quants[id]);
     let mut folded = Folded { bias: Vec::new(), multipliers: Vec::new(), shifts: Vec::new() };
-    let transposed = matches!(op, crate::network::Op::TransposedConv(_));
+    let transposed = matches!(op, Op::TransposedConv(_));
     for (channel, (&bias, &scale)) in c.bias.iter().zip(&c.scales).enumerate() {
         let factor = f64::from(from.scale) * f64::from(scale) / f64::from(to.scale);
         let Multiplier { multiplier, shift } =
@@ -64,13 +66,30 @@ pub fn sum_scales(net: &IntNet, id: usize, [a, b]: [usize; 2]) -> Result<SumScal
     Ok(scales)
 }
 
-/// The table of node `id`, a logistic function of what has the scale of node `input`.
+/// The table of node `id`, a function of what has the scale of node `input`.
 ///
 /// # Errors
 /// As [`folded`].
 pub fn lookup_table(net: &IntNet, id: usize, input: usize) -> Result<[i8; 256], NetworkError> {
-    let quant = net.quants[input];
-    logistic::table(quant).ok_or(NetworkError::Factor { node: id, factor: quant.scale.into() })
+    let (from, to) = (net.quants[input], net.quants[id]);
+    if let Op::Rescale(activation) = net.network.nodes[id].op {
+        let factor = rescaling(activation, from, to);
+        let scale = Multiplier::of(factor).ok_or(NetworkError::Factor { node: id, factor })?;
+        let (min, max) = net.bounds(id);
+        return Ok(core::array::from_fn(|i| {
+            let centred = i as i32 - 128 - i32::from(from.zero);
+            requantize(centred, scale.multiplier, scale.shift, to.zero).clamp(min, max)
+        }));
+    }
+    logistic::table(from).ok_or(NetworkError::Factor { node: id, factor: from.scale.into() })
+}
+
+/// The factor between two scales. Source: TFLite, `kernels/quantize.cc` and, with 32 bits, `kernels/activations.cc`.
+fn rescaling(activation: Activation, from: Quant, to: Quant) -> f64 {
+    match activation {
+        Activation::None | Activation::Sigmoid => f64::from(from.scale) / f64::from(to.scale),
+        Activation::Relu | Activation::Relu6 => f64::from(from.scale / to.scale),
+    }
 }
 
 /// The file of `net`.
@@ -187,7 +206,7 @@ impl<'n> Writer<'n> {
         let (input, quant) = (net.network.nodes[0].shape, net.quants[0]);
         let bytes_of = |id: usize| {
             let mut id = id;
-            while net.network.nodes[id].op == crate::network::Op::Reshape {
+            while net.network.nodes[id].op == Op::Reshape {
                 id = net.network.nodes[id].inputs[0];
             }
             self.numbers[id]

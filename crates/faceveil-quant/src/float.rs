@@ -182,7 +182,7 @@ impl FloatNet {
 fn value(node: &Node<FloatWeights>, inputs: &[(&[f32], Shape)]) -> Vec<f32> {
     let (x, from) = inputs[0];
     let mut out = match &node.op {
-        Op::Input | Op::Reshape => x.to_vec(),
+        Op::Input | Op::Reshape | Op::Rescale(_) => x.to_vec(),
         Op::Unshuffle { block } => squares(x, from, *block, true),
         Op::Shuffle { block } => squares(x, node.shape, *block, false),
         Op::Conv(window, c, _) => conv(x, from, node.shape, window, c),

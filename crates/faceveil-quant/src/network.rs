@@ -68,6 +68,8 @@ pub enum Op<C> {
     Reshape,
     /// `1 / (1 + exp(-x))`.
     Logistic,
+    /// The same value with another scale, and what follows: only in integers of others.
+    Rescale(Activation),
 }
 
 /// An operation, what it reads and what comes out.
@@ -248,14 +250,15 @@ impl<C> Op<C> {
             | Self::Depthwise(..)
             | Self::TransposedConv(_)
             | Self::Add(_)
-            | Self::Logistic => false,
+            | Self::Logistic
+            | Self::Rescale(_) => false,
         }
     }
 
     /// What follows.
     pub fn activation(&self) -> Activation {
         match self {
-            Self::Conv(_, _, a) | Self::Depthwise(_, _, a) | Self::Add(a) => *a,
+            Self::Conv(_, _, a) | Self::Depthwise(_, _, a) | Self::Add(a) | Self::Rescale(a) => *a,
             _ => Activation::None,
         }
     }
@@ -287,6 +290,7 @@ impl<C> Op<C> {
             }
             Self::Reshape => Op::Reshape,
             Self::Logistic => Op::Logistic,
+            Self::Rescale(a) => Op::Rescale(*a),
         }
     }
 }

@@ -118,7 +118,7 @@ impl Lowering<'_> {
             Op::Pad { .. } if self.joined_padding(id) => return Ok(()),
             Op::Pad { .. } => return Err(unsupported("padding that no convolution follows")),
             Op::Reshape => return Ok(()),
-            Op::Logistic => step(Kind::Lookup),
+            Op::Logistic | Op::Rescale(_) => step(Kind::Lookup),
             Op::Shuffle { block } => Step { block: *block, ..step(Kind::Shuffle) },
         };
         self.steps.push(step);

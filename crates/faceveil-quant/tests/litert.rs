@@ -1,12 +1,12 @@
 //! Whole networks against LiteRT's reference kernels, bit by bit: the thesis's three and BlazeFace, from
-//! `../../../shared/models`, and what is exported of them, run by `tools/tflite_reference.py`.
+//! `../../../shared/models` or what `FACEVEIL_SHARED` names, and what is exported of them, run by `tools/tflite_reference.py`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 use faceveil_int8::model::FileBytes;
-use faceveil_int8::{Input, Model};
+use faceveil_int8::{Input, Model, Prepared};
 use faceveil_quant::network::IntNet;
 use faceveil_quant::{Calibration, Observed, file, quantize, tflite};
 
@@ -21,7 +21,9 @@ impl Peers {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python =
             env::var_os("FACEVEIL_PYTHON").map_or_else(|| here.join("../../.venv/bin/python"), PathBuf::from);
-        let models = here.join("../../../shared/models");
+        let shared =
+            env::var_os("FACEVEIL_SHARED").map_or_else(|| here.join("../../../shared"), PathBuf::from);
+        let models = shared.join("models");
         if !models.is_dir() {
             eprintln!("SKIPPED: {test}: no folder {}", models.display());
             return None;
@@ -36,6 +38,23 @@ impl Peers {
             return None;
         }
         Some(Self { python, models })
+    }
+
+    /// The network in floats as LiteRT's own quantiser makes 8 bits of it, with the ranges of the inputs; `None`, and a loud
+    /// word, where there is no such tool.
+    fn quantised(&self, test: &str, float: &Path, inputs: &[Vec<i8>]) -> Option<Vec<u8>> {
+        let mut probe = Command::new(&self.python);
+        if !probe.args(["-c", "import ai_edge_quantizer"]).output().is_ok_and(|o| o.status.success()) {
+            eprintln!("SKIPPED: {test}: {} has no ai-edge-quantizer", self.python.display());
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let [given, made] = ["given", "made"].map(|name| folder.path().join(name));
+        fs::write(&given, inputs.iter().flatten().map(|&v| (v as u8) ^ 0x80).collect::<Vec<_>>()).unwrap();
+        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/quantise_tflite.py");
+        let run = Command::new(&self.python).arg(tool).arg(float).args([&given, &made]).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        Some(fs::read(&made).unwrap())
     }
 
     /// The bytes of all outputs for each of the inputs.
@@ -54,11 +73,16 @@ impl Peers {
 fn ours(net: &IntNet, inputs: &[Vec<i8>]) -> Vec<i8> {
     let file = FileBytes::new(&file::write(net).unwrap());
     let model = Model::parse(file.bytes()).unwrap();
-    let mut arena = vec![0; model.arena_len()];
+    let prepared = Prepared::new(model).unwrap();
+    let (mut arena, mut other) = (vec![0; model.arena_len()], vec![1; model.arena_len()]);
     let mut all = Vec::new();
     for values in inputs {
         model.run(Input::Values(values), &mut arena).unwrap();
-        (0..model.outputs()).for_each(|n| all.extend_from_slice(model.read(n, &arena)));
+        prepared.run(Input::Values(values), &mut other).unwrap();
+        for n in 0..model.outputs() {
+            assert!(model.read(n, &other) == model.read(n, &arena), "prepared, output {n} differs");
+            all.extend_from_slice(model.read(n, &arena));
+        }
     }
     all
 }
@@ -116,6 +140,7 @@ fn blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels() {
     let got = ours(&net, &inputs);
     let exported = tflite::export::int8(&net, "blazeface").unwrap();
     assert_same("blazeface", &got, &peers.outputs(&exported, &inputs));
+    assert_same("blazeface, imported", &ours(&tflite::import::int8(&exported).unwrap(), &inputs), &got);
     // The integers mean what the floats said: the mean error of the scores is small beside their spread.
     let wanted = float.run(&values(&inputs[0]), &mut |_, _| {}).unwrap();
     let lens: Vec<usize> = wanted.iter().map(Vec::len).collect();
@@ -127,4 +152,18 @@ fn blazeface_is_quantised_and_gives_the_bits_of_the_reference_kernels() {
         let spread = want.iter().fold(0f32, |m, v| m.max(v.abs()));
         assert!(mean < 0.05 * f64::from(spread), "output {n}: mean error {mean}, largest value {spread}");
     }
+}
+
+#[test]
+fn blazeface_that_others_quantised_gives_the_bits_of_the_reference_kernels() {
+    let test = "blazeface_that_others_quantised_gives_the_bits_of_the_reference_kernels";
+    let Some(peers) = Peers::find(test) else { return };
+    let float = peers.models.join("blazeface/face_detection_short_range.tflite");
+    let inputs = pictures(128, 3);
+    let Some(bytes) = peers.quantised(test, &float, &inputs) else { return };
+    let net = tflite::import::int8(&bytes).unwrap();
+    let got = ours(&net, &inputs);
+    assert_same("blazeface", &got, &peers.outputs(&bytes, &inputs));
+    let again = tflite::export::int8(&net, "blazeface").unwrap();
+    assert_same("blazeface, exported", &got, &peers.outputs(&again, &inputs));
 }

@@ -161,16 +161,25 @@ pub fn first_layer(
     scratch: &mut [i8],
     out: &mut [i8],
 ) -> Result<(), KernelError> {
-    let places = frame.check(block)?;
-    let (depth, channels) = (3 * block * block, layer.bias.len());
-    within("channels out", channels, 1, 1 << 14)?;
-    layer.check(depth, channels)?;
-    need("out", places.saturating_mul(channels), out.len())?;
-    need("scratch", first_layer_scratch(block, channels), scratch.len())?;
+    check_first(frame, block, layer, out)?;
+    need("scratch", first_layer_scratch(block, layer.bias.len()), scratch.len())?;
     if !arch::first_layer(frame, block, layer, scratch, out) {
         portable::first_layer(frame, block, layer, out);
     }
     Ok(())
+}
+
+pub(super) fn check_first(
+    frame: &Frame<'_>,
+    block: usize,
+    layer: &Layer<'_>,
+    out: &[i8],
+) -> Result<(), KernelError> {
+    let places = frame.check(block)?;
+    let channels = layer.bias.len();
+    within("channels out", channels, 1, 1 << 14)?;
+    layer.check(3 * block * block, channels)?;
+    need("out", places.saturating_mul(channels), out.len())
 }
 
 /// Bytes of scratch for [`first_layer`] with as many output channels.

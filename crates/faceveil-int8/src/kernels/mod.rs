@@ -16,6 +16,8 @@ mod arch;
 mod error;
 mod frame;
 mod moves;
+#[cfg(any(feature = "std", test))]
+mod packed;
 pub mod portable;
 mod requant;
 mod shape;
@@ -26,6 +28,8 @@ mod tests;
 pub use error::KernelError;
 pub use frame::{Frame, PixelFormat, first_layer, first_layer_scratch, unshuffle};
 pub use moves::{concat, lookup, lookup_in_place, max_pool2x2, max_pool2x2_in_place, shuffle, upsample2x2};
+#[cfg(any(feature = "std", test))]
+pub(crate) use packed::{Packed, Transposed};
 pub use requant::{Layer, Requant, requantize};
 pub use shape::{ConvShape, DepthShape, PointShape};
 pub use sum::{Sum, Term, add, add_in_place, add_upsampled, add_upsampled_in_place};

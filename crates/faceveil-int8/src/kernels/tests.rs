@@ -103,7 +103,7 @@ fn requantizing_rounds_as_the_definition_does() {
 }
 
 /// Places, channels in and out: tails of every vector width, and the shapes that our networks use.
-const POINTS: [[usize; 3]; 17] = [
+const POINTS: [[usize; 3]; 18] = [
     [1, 1, 1],
     [3, 5, 7],
     [8, 16, 4],
@@ -121,6 +121,7 @@ const POINTS: [[usize; 3]; 17] = [
     [5, 260, 3],
     [3, 300, 5],
     [3, 1100, 6],
+    [5, 3, 300],
 ];
 
 #[test]
@@ -205,8 +206,11 @@ fn conv_is_the_sum_of_products() {
 fn depth_shapes() -> Vec<DepthShape> {
     let behind = DepthShape { pad_top: 0, pad_left: 0, ..DepthShape::same(8, 8, 12, 2) };
     let large = DepthShape { kernel: 5, pad_top: 2, pad_left: 2, ..DepthShape::same(6, 7, 5, 1) };
-    let mut shapes = vec![behind, large];
-    for (h, w, c) in [(1, 1, 1), (2, 2, 4), (4, 4, 64), (5, 7, 9), (8, 8, 40), (16, 16, 48), (3, 33, 17)] {
+    let far = DepthShape::same(10, 7, 24, 3);
+    let mut shapes = vec![behind, large, far];
+    let (small, big) =
+        ([(1, 1, 1), (2, 2, 4), (5, 7, 9), (3, 33, 17)], [(4, 4, 64), (8, 8, 40), (16, 16, 48)]);
+    for (h, w, c) in small.into_iter().chain(big).chain([(3, 4, 150)]) {
         shapes.push(DepthShape::same(h, w, c, 1));
         shapes.push(DepthShape::same(h, w, c, 2));
     }

@@ -192,6 +192,9 @@ impl Writer<'_> {
                 (RESHAPE, vec![reads[0], size], Some((options::RESHAPE, options)))
             }
             Op::Logistic => (LOGISTIC, reads, None),
+            Op::Rescale(Activation::Relu) => (RELU, reads, None),
+            Op::Rescale(Activation::Relu6) => (RELU6, reads, None),
+            Op::Rescale(_) => (QUANTIZE, reads, None),
         };
         let tensor = self.value(&name, shape, quant);
         self.operator(code, &inputs, tensor, options);

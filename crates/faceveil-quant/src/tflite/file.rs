@@ -51,7 +51,7 @@ impl<'b> File<'b> {
     pub(super) fn read(bytes: &'b [u8]) -> Result<Self, NetworkError> {
         let model = Table::root(bytes, super::NAME)?;
         let codes = model.tables(1)?.iter().map(code).collect::<Result<Vec<_>, _>>()?;
-        let buffers = model.tables(4)?.iter().map(|b| b.bytes(0)).collect::<Result<Vec<_>, _>>()?;
+        let buffers = model.tables(4)?.iter().map(|b| buffer(b, bytes)).collect::<Result<Vec<_>, _>>()?;
         let graphs = model.tables(2)?;
         let [graph] = &graphs[..] else { return Err(unsupported(0, "more or fewer graphs than one")) };
         let (tensors, operations) = (graph.tables(0)?, graph.tables(3)?);
@@ -87,6 +87,18 @@ impl<'b> File<'b> {
     pub(super) fn tensor(&self, node: usize, index: usize) -> Result<&Tensor<'b>, NetworkError> {
         self.tensors.get(index).ok_or_else(|| unsupported(node, "a tensor that is left out"))
     }
+}
+
+/// The bytes of a buffer, in its table or, in newer files, anywhere in the file.
+fn buffer<'b>(table: &Table<'b>, file: &'b [u8]) -> Result<&'b [u8], NetworkError> {
+    let (offset, size) = (table.u64(1)?, table.u64(2)?);
+    if offset <= 1 {
+        return table.bytes(0);
+    }
+    let at = usize::try_from(offset).unwrap_or(usize::MAX);
+    let end = usize::try_from(size).ok().and_then(|size| at.checked_add(size));
+    end.and_then(|end| file.get(at..end))
+        .ok_or(NetworkError::Damaged { at, what: "a buffer within the file" })
 }
 
 /// The operation's number; files of old have it in a byte.
@@ -182,5 +194,36 @@ pub(super) fn half(bits: u16) -> f32 {
         0 => sign * fraction * 2f32.powi(-24),
         31 => sign * if fraction == 0.0 { f32::INFINITY } else { f32::NAN },
         _ => sign * (1024.0 + fraction) * 2f32.powi(exponent - 25),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file whose root has nothing but two numbers of 64 bits, in fields 1 and 2, and `rest` behind it, from 40 on.
+    fn file(offset: u64, size: u64, rest: &[u8]) -> Vec<u8> {
+        let mut bytes = 20u32.to_le_bytes().to_vec();
+        bytes.extend(super::super::NAME);
+        bytes.extend([10u16, 20, 0, 4, 12, 0].iter().flat_map(|n| n.to_le_bytes()));
+        bytes.extend(12i32.to_le_bytes());
+        bytes.extend([offset, size].iter().flat_map(|n| n.to_le_bytes()));
+        bytes.extend(rest);
+        bytes
+    }
+
+    #[test]
+    fn a_buffer_behind_the_tables_is_found_and_one_outside_refused() {
+        let read = |offset, size| {
+            let bytes = file(offset, size, b"abcdef");
+            buffer(&Table::root(&bytes, super::super::NAME).unwrap(), &bytes).map(<[u8]>::to_vec)
+        };
+        assert_eq!(read(41, 3).unwrap(), b"bcd");
+        assert_eq!(read(40, 6).unwrap(), b"abcdef");
+        assert_eq!(read(0, 0).unwrap(), b"", "in its table, where nothing is");
+        assert_eq!(read(1, 9).unwrap(), b"", "1 stands for nothing, too");
+        for (offset, size) in [(40, 7), (47, 0), (41, u64::MAX), (u64::MAX, 1)] {
+            assert!(matches!(read(offset, size), Err(NetworkError::Damaged { .. })), "{offset}, {size}");
+        }
     }
 }

@@ -84,6 +84,14 @@ impl<'b> Table<'b> {
         self.field(n)?.map_or(Ok(default), |at| Ok(i32::from_le_bytes(take(self.bytes, at)?)))
     }
 
+    /// A number of 64 bits, 0 if it is not there.
+    ///
+    /// # Errors
+    /// See [`Self::i8`].
+    pub fn u64(&self, n: usize) -> Result<u64, NetworkError> {
+        self.field(n)?.map_or(Ok(0), |at| Ok(u64::from_le_bytes(take(self.bytes, at)?)))
+    }
+
     /// A table.
     ///
     /// # Errors

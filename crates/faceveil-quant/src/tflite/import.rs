@@ -3,6 +3,7 @@
 
 use faceveil_net::{Activation, Shape};
 
+use super::check::check;
 use super::file::{ABSENT, File, MOST, Operator, Tensor, unsupported, wrong};
 use super::schema::*;
 use crate::float::FloatNet;
@@ -145,7 +146,7 @@ impl<'f, 'b, C> Walk<'f, 'b, C> {
                 self.same_as[operator.output] = operator.inputs.first().copied().unwrap_or(ABSENT);
                 return Ok(());
             }
-            RELU | RELU6 => return self.fuse(operator),
+            RELU | RELU6 if !self.rescales(operator)? => return self.fuse(operator),
             _ => {}
         }
         let shape = target.shape(id)?;
@@ -164,6 +165,11 @@ impl<'f, 'b, C> Walk<'f, 'b, C> {
                 (Op::MaxPool, vec![self.read(operator, 0)?])
             }
             LOGISTIC => (Op::Logistic, vec![self.read(operator, 0)?]),
+            RELU => (Op::Rescale(Activation::Relu), vec![self.read(operator, 0)?]),
+            RELU6 => (Op::Rescale(Activation::Relu6), vec![self.read(operator, 0)?]),
+            QUANTIZE if self.rescales(operator)? => {
+                (Op::Rescale(Activation::None), vec![self.read(operator, 0)?])
+            }
             RESHAPE => (Op::Reshape, vec![self.read(operator, 0)?]),
             RESIZE_NEAREST_NEIGHBOR => {
                 if option(0)? != 0 {
@@ -188,6 +194,15 @@ impl<'f, 'b, C> Walk<'f, 'b, C> {
         check(id, &op, &from, shape)?;
         self.push(op, inputs, shape, operator.output);
         Ok(())
+    }
+
+    /// Whether 8 bits become others: what cannot join the operation before, as it is rounded a second time.
+    fn rescales(&self, operator: &Operator<'_>) -> Result<bool, NetworkError> {
+        let id = self.nodes.len();
+        let from = self.file.tensor(id, operator.inputs.first().copied().unwrap_or(ABSENT))?;
+        let to = self.file.tensor(id, operator.output)?;
+        let both = from.kind == INT8 && to.kind == INT8;
+        Ok(both && (operator.code == QUANTIZE || from.quant(id)? != to.quant(id)?))
     }
 
     /// An activation by itself joins the operation before it.
@@ -366,54 +381,5 @@ fn activation(node: usize, number: i8) -> Result<Activation, NetworkError> {
         1 => Ok(Activation::Relu),
         3 => Ok(Activation::Relu6),
         _ => Err(unsupported(node, "such an activation")),
-    }
-}
-
-/// Whether an operation makes `to` of `from`; convolutions are checked where they are read.
-fn check<C>(id: usize, op: &Op<C>, from: &[Shape], to: Shape) -> Result<(), NetworkError> {
-    let a = from[0];
-    let same = |want: Shape| {
-        wrong(id, "rows written", to.height, want.height)?;
-        wrong(id, "columns written", to.width, want.width)?;
-        wrong(id, "channels written", to.channels, want.channels)
-    };
-    let whole = |block: usize| {
-        wrong(id, "rows left over", a.height % block, 0)?;
-        wrong(id, "columns left over", a.width % block, 0)
-    };
-    match op {
-        Op::Input | Op::Conv(..) | Op::Depthwise(..) => Ok(()),
-        Op::TransposedConv(_) => same(Shape::new(2 * a.height, 2 * a.width, to.channels)),
-        Op::Upsample => same(Shape::new(2 * a.height, 2 * a.width, a.channels)),
-        Op::Unshuffle { block } => {
-            whole(*block)?;
-            same(Shape::new(a.height / block, a.width / block, a.channels * block * block))
-        }
-        Op::Shuffle { block } => {
-            wrong(id, "channels left over", a.channels % (block * block), 0)?;
-            same(Shape::new(a.height * block, a.width * block, a.channels / (block * block)))
-        }
-        Op::Add(_) => {
-            wrong(id, "values of the second term", from[1].len(), a.len())?;
-            same(a)
-        }
-        Op::Concat => {
-            wrong(id, "places of the second tensor", from[1].places(), a.places())?;
-            same(Shape { channels: a.channels + from[1].channels, ..a })
-        }
-        Op::Append => {
-            wrong(id, "channels of the second tensor", from[1].channels, a.channels)?;
-            wrong(id, "values written", to.len(), a.len() + from[1].len())
-        }
-        Op::MaxPool => {
-            whole(2)?;
-            same(Shape::new(a.height / 2, a.width / 2, a.channels))
-        }
-        Op::Pad { rows, columns, channels } => same(Shape::new(
-            a.height + rows[0] + rows[1],
-            a.width + columns[0] + columns[1],
-            a.channels + channels,
-        )),
-        Op::Reshape | Op::Logistic => wrong(id, "values written", to.len(), a.len()),
     }
 }

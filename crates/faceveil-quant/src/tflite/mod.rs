@@ -1,6 +1,7 @@
 //! TFLite files: [`import`] reads the networks of others, in floats or int8, [`export`] writes ours. Source of all
 //! numbers: `schema.fbs` of TensorFlow Lite, version 3.
 
+mod check;
 pub mod export;
 mod file;
 pub mod flat;
@@ -30,6 +31,7 @@ mod schema {
     pub const SPACE_TO_DEPTH: i32 = 26;
     pub const PAD: i32 = 34;
     pub const TRANSPOSE_CONV: i32 = 67;
+    pub const QUANTIZE: i32 = 114;
     pub const RESIZE_NEAREST_NEIGHBOR: i32 = 97;
 
     pub const SAME: i8 = 0;

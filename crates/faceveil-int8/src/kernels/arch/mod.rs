@@ -24,6 +24,8 @@ mod mve;
 mod none;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 mod rows;
+#[cfg(all(not(target_arch = "x86_64"), any(feature = "std", test)))]
+mod unpacked;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 mod x86;
 
@@ -36,6 +38,8 @@ pub(super) use mve::*;
     all(target_arch = "arm", any(feature = "dsp", feature = "mve"))
 )))]
 pub(super) use none::*;
+#[cfg(all(not(target_arch = "x86_64"), any(feature = "std", test)))]
+pub(super) use unpacked::*;
 #[cfg(all(target_arch = "x86_64", any(feature = "std", test)))]
 pub(super) use x86::*;
 

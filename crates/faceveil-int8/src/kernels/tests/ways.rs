@@ -1,7 +1,7 @@
 //! Every set of instructions by itself: that it does the work (else the portable form would be compared with itself), and
 //! gives the portable form's bits.
 
-use super::super::arch::{WAYS, Way};
+use super::super::arch::{Packed, Room, WAYS, Way};
 use super::*;
 
 /// The sets that this processor has; the others are named.
@@ -14,6 +14,10 @@ fn present() -> Vec<&'static Way> {
 /// The same buffer for every way, not only zeros.
 fn dirty(len: usize) -> Vec<i8> {
     vec![-77; len]
+}
+
+fn packed(way: &'static Way, layer: &Layer<'_>, depth: usize) -> Packed {
+    Packed::of(core::slice::from_ref(way), layer, depth).expect(way.name)
 }
 
 #[test]
@@ -35,9 +39,13 @@ fn each_way_multiplies_as_the_portable_one() {
         portable::pointwise(&shape, &x, &owned.layer(), &mut want);
         for way in present() {
             let (mut scratch, mut got) = (dirty(pointwise_scratch(&shape)), dirty(want.len()));
-            let took = (way.pointwise)(&shape, &x, &owned.layer(), &mut scratch, &mut got);
+            let took = (way.pointwise)(&shape, &x, &owned.layer(), Room::Scratch(&mut scratch), &mut got);
             assert!(took, "{}: {shape:?} was left to another way", way.name);
             first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+            let packed = packed(way, &owned.layer(), c_in);
+            got.fill(-77);
+            assert!(packed.pointwise(&shape, &x, &owned.layer(), &mut got), "{}: {shape:?}", way.name);
+            first_difference(&got, &want, &format!("{} packed {shape:?}", way.name));
         }
     }
 }
@@ -53,8 +61,13 @@ fn each_way_convolves_as_the_portable_one() {
         portable::conv(&shape, &x, in_zero, &owned.layer(), &mut want);
         for way in present() {
             let (mut scratch, mut got) = (dirty(conv_scratch(&shape)), dirty(want.len()));
-            assert!((way.conv)(&shape, &x, in_zero, &owned.layer(), &mut scratch, &mut got), "{shape:?}");
+            let room = Room::Scratch(&mut scratch);
+            assert!((way.conv)(&shape, &x, in_zero, &owned.layer(), room, &mut got), "{shape:?}");
             first_difference(&got, &want, &format!("{} {shape:?}", way.name));
+            let packed = packed(way, &owned.layer(), shape.depth());
+            got.fill(-77);
+            assert!(packed.conv(&shape, &x, in_zero, &owned.layer(), &mut got), "{shape:?}");
+            first_difference(&got, &want, &format!("{} packed {shape:?}", way.name));
         }
     }
 }
@@ -87,6 +100,27 @@ fn each_way_does_depthwise_layers_as_the_portable_one() {
 }
 
 #[test]
+fn a_prepared_transposed_convolution_is_the_portable_one() {
+    let mut random = Random(27);
+    for [h, w, c_in, c_out] in [[1, 1, 1, 1], [3, 4, 5, 6], [2, 7, 16, 8], [4, 3, 33, 17], [2, 2, 64, 140]] {
+        let shape = PointShape { places: h * w, c_in, c_out };
+        let x = random.values(h * w * c_in);
+        let owned = Owned::random(&mut random, 4 * c_in * c_out, c_in, c_out, c_out % 2 == 0);
+        let (layer, zero) = (owned.layer(), random.word() as i8);
+        let (mut want, mut got) = (dirty(4 * h * w * c_out), dirty(4 * h * w * c_out));
+        portable::transposed_conv2x2(w, &shape, &x, zero, &layer, &mut want);
+        let Some(ready) = Transposed::of(&layer, c_in, zero) else {
+            assert_eq!(instructions(), "portable", "{h}×{w}×{c_in}×{c_out}");
+            continue;
+        };
+        assert_eq!(ready.run(w, &shape, &x, &mut got), Ok(true));
+        first_difference(&got, &want, &format!("transposed {h}×{w}×{c_in}×{c_out}"));
+        assert!(ready.run(h * w + 1, &shape, &x, &mut got).is_err(), "columns that do not divide");
+        assert!(ready.run(w, &shape, &x[1..], &mut got).is_err(), "a value is missing");
+    }
+}
+
+#[test]
 fn each_way_reads_frames_as_the_portable_one() {
     let mut random = Random(24);
     let mut bytes = Vec::new();
@@ -103,8 +137,13 @@ fn each_way_reads_frames_as_the_portable_one() {
             for way in present() {
                 let mut scratch = dirty(first_layer_scratch(block, channels));
                 let mut got = dirty(want.len());
-                assert!((way.first_layer)(&frame, block, &owned.layer(), &mut scratch, &mut got));
+                let room = Room::Scratch(&mut scratch);
+                assert!((way.first_layer)(&frame, block, &owned.layer(), room, &mut got));
                 first_difference(&got, &want, &format!("{} {format:?} {width}×{height}", way.name));
+                let packed = packed(way, &owned.layer(), depth);
+                got.fill(-77);
+                assert!(packed.first_layer(&frame, block, &owned.layer(), &mut got));
+                first_difference(&got, &want, &format!("{} packed {format:?} {width}×{height}", way.name));
             }
         }
     }
@@ -113,8 +152,16 @@ fn each_way_reads_frames_as_the_portable_one() {
 #[test]
 fn each_way_adds_as_the_portable_one() {
     let mut random = Random(25);
-    for [h, w, c] in [[1, 1, 1], [2, 3, 5], [3, 1, 16], [2, 2, 17], [4, 4, 24], [1, 2, 50]] {
-        let sum = random_sum(&mut random);
+    let shapes = [[1, 1, 1], [2, 3, 5], [3, 1, 16], [2, 2, 17], [4, 4, 24], [1, 2, 50]];
+    for ([h, w, c], halves) in shapes.into_iter().flat_map(|shape| (0..4).map(move |halves| (shape, halves)))
+    {
+        let mut sum = random_sum(&mut random);
+        // As TFLite has it for the term with the larger scale.
+        for (n, term) in [&mut sum.a, &mut sum.b].into_iter().enumerate() {
+            if halves >> n & 1 == 1 {
+                (term.multiplier, term.shift) = (1 << 30, 0);
+            }
+        }
         let (a, b) = (random.values(h * w * c), random.values(4 * h * w * c));
         let mut want = b.clone();
         portable::add_upsampled_in_place(&sum, [h, w, c], &a, &mut want);
@@ -140,7 +187,9 @@ fn what_might_overflow_is_left_to_the_portable_one() {
     owned.bias[2] = i32::MAX;
     for way in present() {
         let (mut scratch, mut got) = (dirty(pointwise_scratch(&shape)), dirty(12));
-        assert!(!(way.pointwise)(&shape, &x, &owned.layer(), &mut scratch, &mut got), "{}", way.name);
+        let room = Room::Scratch(&mut scratch);
+        assert!(!(way.pointwise)(&shape, &x, &owned.layer(), room, &mut got), "{}", way.name);
+        assert!((way.pack)(&owned.layer(), 8).is_none(), "{}", way.name);
         assert_eq!(got, dirty(12), "{}: something was written", way.name);
     }
 }

@@ -1,159 +1,254 @@
-//! Convolutions over channels: the weights of a group of channels are put in pairs of inputs once a call, so that one
-//! instruction does 16 products.
+//! Convolutions over channels: weights lie in pairs of inputs, so that one instruction does 16 products, inputs are
+//! widened once for all channels. A model that was prepared has its weights so for good, else some are put so at a time.
 #![allow(unused_unsafe, reason = "newer compilers take intrinsics in such functions as safe")]
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 use super::super::is_plain;
-use super::{LANES, Scales, bounds, narrow, present, store};
-use crate::kernels::frame::{Frame, MOST_VALUES};
+use super::super::x86::Room;
+use super::fetch::{Dense, Fetch, Squares, Windows};
+use super::{Bounds, LANES, PAIR, Scales, TILE, present, store};
+use crate::kernels::frame::Frame;
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::{ConvShape, PointShape};
-
-/// Places that are computed together.
-const TILE: usize = 4;
 
 /// The most products in a sum.
 const MOST_DEPTH: usize = 2304;
 
-/// Weights of up to 16 channels in the order pair of inputs, channel, input of the pair; 0 where there are none.
-fn arrange(weights: &[i8], depth: usize, from: usize, groups: usize, packed: &mut [i8]) {
+/// Blocks of channels whose constants are kept at once.
+const BLOCKS: usize = 16;
+
+/// The channels of a block's registers, so that packing halves of registers puts them in order again.
+const ORDER: [[usize; LANES]; 2] = [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]];
+
+/// Those of a block of one register.
+const PLAIN: [usize; LANES] = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/// Channels of the block that begins with `left` channels to go; blocks have at most `most`.
+fn width(left: usize, most: usize) -> usize {
+    if left > LANES { most } else { LANES }
+}
+
+/// The weights of `width` channels from `from` on in the order pair of inputs, register, lane, input of the pair; 0 where
+/// there are none. In a scratch they are bytes, in a packed layer words, little-endian.
+fn arrange(weights: &[i8], depth: usize, from: usize, width: usize, packed: &mut [i8]) {
     packed.fill(0);
-    let rows = weights.chunks_exact(depth).skip(from).take(groups * LANES);
-    for (channel, row) in rows.enumerate() {
-        for (k, &weight) in row.iter().enumerate() {
-            packed[(k / 2 * groups * LANES + channel) * 2 + k % 2] = weight;
+    for (register, lane) in (0..width / LANES).flat_map(|r| (0..LANES).map(move |lane| (r, lane))) {
+        let channel = from + if width == PAIR { ORDER[register][lane] } else { lane };
+        let row = weights.get(channel * depth..(channel + 1) * depth).unwrap_or_default();
+        let at = (register * LANES + lane) * 2;
+        let pairs = row.chunks_exact(2);
+        let rest = pairs.remainder();
+        for (pair, to) in pairs.zip(packed.chunks_exact_mut(2 * width)) {
+            to[at..at + 2].copy_from_slice(pair);
+        }
+        if let [last] = rest {
+            packed[depth / 2 * 2 * width + at] = *last;
         }
     }
 }
 
-/// Where the values of a place come from.
-trait Fetch {
-    /// Writes the values of `place`, widened.
-    fn fetch(&self, place: usize, values: &mut [i16]);
-}
-
-struct Dense<'x>(&'x [i8]);
-
-impl Fetch for Dense<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [i16]) {
-        let depth = values.len();
-        let from = &self.0[place * depth..(place + 1) * depth];
-        for i in 0..depth {
-            values[i] = from[i].into();
-        }
+/// The weights of a layer as [`Room::Packed`] has them; `None` if this layer is left to another way.
+pub(in crate::kernels) fn pack(layer: &Layer<'_>, depth: usize) -> Option<std::vec::Vec<i8>> {
+    let channels = layer.bias.len();
+    if !takes(layer, depth) {
+        return None;
     }
-}
-
-struct Windows<'x> {
-    shape: &'x ConvShape,
-    values: &'x [i8],
-    zero: i8,
-}
-
-impl Fetch for Windows<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [i16]) {
-        let s = self.shape;
-        let (y, x) = (place / s.out_w * s.stride, place % s.out_w * s.stride);
-        for (tap, to) in values.chunks_exact_mut(s.c_in).enumerate() {
-            let row = (y + tap / s.kernel_w).checked_sub(s.pad_top).filter(|&row| row < s.h);
-            let column = (x + tap % s.kernel_w).checked_sub(s.pad_left).filter(|&column| column < s.w);
-            match row.zip(column) {
-                Some((row, column)) => {
-                    let from = (row * s.w + column) * s.c_in;
-                    let from = &self.values[from..from + s.c_in];
-                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from.into());
-                }
-                None => to.fill(self.zero.into()),
-            }
-        }
+    let line = 2 * depth.div_ceil(2);
+    let mut packed = std::vec![0; channels.div_ceil(LANES) * LANES * line];
+    let (mut from, mut rest) = (0, &mut packed[..]);
+    while from < channels {
+        let width = width(channels - from, PAIR);
+        let (block, after) = rest.split_at_mut(width * line);
+        arrange(layer.weights, depth, from, width, block);
+        (from, rest) = (from + width, after);
     }
+    Some(packed)
 }
 
-struct Squares<'x>(&'x Frame<'x>, usize);
-
-impl Fetch for Squares<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [i16]) {
-        let mut bytes = [0; MOST_VALUES];
-        self.0.square(self.1, place, &mut bytes[..values.len()]);
-        values.iter_mut().zip(bytes).for_each(|(to, from)| *to = from.into());
-    }
+fn takes(layer: &Layer<'_>, depth: usize) -> bool {
+    present() && (1..=MOST_DEPTH).contains(&depth) && is_plain(layer, depth)
 }
 
 /// All places of a convolution over channels.
-fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, scratch: &mut [i8], out: &mut [i8]) -> bool {
+fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, room: Room<'_>, out: &mut [i8]) -> bool {
     let channels = layer.bias.len();
-    let pairs = depth.div_ceil(2);
-    // Long sums have room for the weights of one group only.
-    let at_once = if scratch.len() < pairs * 4 * LANES { 1 } else { 2 };
-    let groups = |from: usize| (channels - from).div_ceil(LANES).min(at_once);
-    let most = pairs * 2 * LANES * groups(0);
-    if !present() || depth > MOST_DEPTH || scratch.len() < most || !is_plain(layer, depth) {
+    let line = 2 * depth.div_ceil(2);
+    if !takes(layer, depth) {
         return false;
     }
-    let mut x = [0i16; TILE * MOST_DEPTH];
-    let x = &mut x[..TILE * 2 * pairs];
-    let mut from = 0;
-    while from < channels {
-        let packed = &mut scratch[..pairs * 2 * LANES * groups(from)];
-        arrange(layer.weights, depth, from, groups(from), packed);
-        // SAFETY: the processor was asked.
-        unsafe {
-            match groups(from) {
-                1 => group::<1>(layer, depth, from, fetch, packed, x, out),
-                _ => group::<2>(layer, depth, from, fetch, packed, x, out),
+    match room {
+        Room::Packed(packed) => {
+            // SAFETY: the processor was asked.
+            unsafe { blocks(layer, depth, (0, channels), PAIR, packed, fetch, out) };
+        }
+        Room::Scratch(scratch) => {
+            // Long sums have room for the weights of one register only.
+            let most = if scratch.len() < line * PAIR { LANES } else { PAIR };
+            if scratch.len() < line * width(channels, most) {
+                return false;
+            }
+            let mut from = 0;
+            while from < channels {
+                let width = width(channels - from, most);
+                let packed = &mut scratch[..line * width];
+                arrange(layer.weights, depth, from, width, packed);
+                // SAFETY: the processor was asked.
+                unsafe { blocks(layer, depth, (from, channels.min(from + width)), most, packed, fetch, out) };
+                from += width;
             }
         }
-        from += groups(from) * LANES;
     }
     true
 }
 
-/// `G` times eight channels of all places.
+/// Some channels, and their constants.
+#[derive(Clone, Copy)]
+struct Block<'p> {
+    packed: &'p [i8],
+    from: usize,
+    lanes: usize,
+    /// Doubled.
+    start: [__m256i; 2],
+    scales: [Scales; 2],
+}
+
+impl<'p> Block<'p> {
+    /// # Safety
+    /// AVX2.
+    #[target_feature(enable = "avx2")]
+    unsafe fn new(layer: &Layer<'_>, from: usize, lanes: usize, packed: &'p [i8]) -> Self {
+        let orders = if lanes > LANES { ORDER } else { [PLAIN; 2] };
+        let doubled =
+            |order: [usize; LANES]| order.map(|c| 2 * layer.bias.get(from + c).copied().unwrap_or(0));
+        let [first, last] = orders.map(doubled);
+        // SAFETY: eight words are read.
+        unsafe {
+            let start = [_mm256_loadu_si256(first.as_ptr().cast()), _mm256_loadu_si256(last.as_ptr().cast())];
+            let scales =
+                [Scales::of(&layer.requant, from, &orders[0]), Scales::of(&layer.requant, from, &orders[1])];
+            Self { packed, from, lanes, start, scales }
+        }
+    }
+}
+
+/// The channels `from..to` of all places; their weights are `packed` in blocks of at most `most` channels.
 ///
 /// # Safety
 /// AVX2.
 #[target_feature(enable = "avx2")]
-unsafe fn group<const G: usize>(
+unsafe fn blocks(
     layer: &Layer<'_>,
     depth: usize,
-    from: usize,
+    (mut from, to): (usize, usize),
+    most: usize,
+    mut packed: &[i8],
     fetch: &impl Fetch,
-    packed: &[i8],
+    out: &mut [i8],
+) {
+    let line = 2 * depth.div_ceil(2);
+    let mut x = [const { MaybeUninit::<i16>::uninit() }; TILE * MOST_DEPTH];
+    // SAFETY: written here; a slice of what was written.
+    let x = unsafe {
+        let values: *mut i16 = x.as_mut_ptr().cast();
+        values.write_bytes(0, TILE * line);
+        core::slice::from_raw_parts_mut(values, TILE * line)
+    };
+    while from < to {
+        let mut room = [const { MaybeUninit::uninit() }; BLOCKS];
+        let mut count = 0;
+        while from < to && count < BLOCKS {
+            let width = width(to - from, most);
+            let (block, after) = packed.split_at(line * width);
+            // SAFETY: as promised.
+            room[count].write(unsafe { Block::new(layer, from, width.min(to - from), block) });
+            (from, packed, count) = (from + width, after, count + 1);
+        }
+        // SAFETY: as many were just written; as promised.
+        unsafe {
+            let blocks = core::slice::from_raw_parts(room.as_ptr().cast::<Block<'_>>(), count);
+            places(layer, depth, blocks, fetch, x, out);
+        }
+    }
+}
+
+/// Some blocks of channels of all places.
+///
+/// # Safety
+/// AVX2.
+#[target_feature(enable = "avx2")]
+unsafe fn places(
+    layer: &Layer<'_>,
+    depth: usize,
+    blocks: &[Block<'_>],
+    fetch: &impl Fetch,
     x: &mut [i16],
     out: &mut [i8],
 ) {
     let channels = layer.bias.len();
-    let mut bias = [0; 2 * LANES];
-    bias.iter_mut().zip(&layer.bias[from..]).for_each(|(to, &from)| *to = from);
-    let bounds = bounds(&layer.requant);
-    // SAFETY: as promised; all reads and writes are those of slices.
+    // SAFETY: as promised; a block's channels of `count` places can be written.
     unsafe {
-        let scales = [Scales::of(&layer.requant, from), Scales::of(&layer.requant, from + LANES)];
-        let mut start = [_mm256_loadu_si256(bias.as_ptr().cast()); G];
-        start[G - 1] = _mm256_loadu_si256(bias.as_ptr().add((G - 1) * LANES).cast());
-        let line = x.len() / TILE;
-        let places = out.len() / channels;
-        for place in (0..places).step_by(TILE) {
-            let count = TILE.min(places - place);
-            for (index, values) in x.chunks_exact_mut(line).take(count).enumerate() {
-                fetch.fetch(place + index, &mut values[..depth]);
-            }
-            let sums = products::<G>(x, line, packed, start);
-            for (index, sums) in sums[..count].iter().enumerate() {
-                let end = (place + index + 1) * channels;
-                let mut g = 0;
-                while g < G {
-                    let first = (place + index) * channels + from + g * LANES;
-                    let to = &mut out[first..end.min(first + LANES)];
-                    store(narrow(scales[g].scale(sums[g]), bounds), to);
-                    g += 1;
+        let bounds = Bounds::of(&layer.requant);
+        for (index, out) in out.chunks_mut(TILE * channels).enumerate() {
+            let count = out.len() / channels;
+            fetch.tile(index * TILE, count, depth, x);
+            for block in blocks {
+                let bytes = if block.lanes > LANES {
+                    of_two(&bounds, block, &products::<2>(x, block.packed, block.start))
+                } else {
+                    of_one(&bounds, block, &products::<1>(x, block.packed, [block.start[0]]))
+                };
+                let mut n = 0;
+                while n < count {
+                    store(bytes[n], out.as_mut_ptr().add(n * channels + block.from), block.lanes);
+                    n += 1;
                 }
             }
         }
+    }
+}
+
+/// The bytes of a tile of places of a block of two registers.
+///
+/// # Safety
+/// AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn of_two(bounds: &Bounds, block: &Block<'_>, sums: &[[__m256i; 2]; TILE]) -> [__m128i; TILE] {
+    // SAFETY: arithmetic alone.
+    unsafe {
+        let [a, b] = &block.scales;
+        let mut bytes = [_mm_setzero_si128(); TILE];
+        let mut n = 0;
+        while n < TILE {
+            let first = bounds.words(a.scale(sums[n][0]), b.scale(sums[n][1]));
+            let second = bounds.words(a.scale(sums[n + 1][0]), b.scale(sums[n + 1][1]));
+            let both = _mm256_permute4x64_epi64(bounds.bytes(first, second), 0b11_01_10_00);
+            bytes[n] = _mm256_castsi256_si128(both);
+            bytes[n + 1] = _mm256_extracti128_si256(both, 1);
+            n += 2;
+        }
+        bytes
+    }
+}
+
+/// The bytes of a tile of places of a block of one register, eight each.
+///
+/// # Safety
+/// AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn of_one(bounds: &Bounds, block: &Block<'_>, sums: &[[__m256i; 1]; TILE]) -> [__m128i; TILE] {
+    // SAFETY: arithmetic alone.
+    unsafe {
+        let scales = &block.scales[0];
+        let first = bounds.words(scales.scale(sums[0][0]), scales.scale(sums[1][0]));
+        let second = bounds.words(scales.scale(sums[2][0]), scales.scale(sums[3][0]));
+        let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        let all = _mm256_permutevar8x32_epi32(bounds.bytes(first, second), order);
+        let (low, high) = (_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+        [low, _mm_srli_si128(low, 8), high, _mm_srli_si128(high, 8)]
     }
 }
 
@@ -163,19 +258,15 @@ unsafe fn group<const G: usize>(
 /// AVX2.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn products<const G: usize>(
-    x: &[i16],
-    line: usize,
-    packed: &[i8],
-    start: [__m256i; G],
-) -> [[__m256i; G]; TILE] {
+unsafe fn products<const G: usize>(x: &[i16], packed: &[i8], start: [__m256i; G]) -> [[__m256i; G]; TILE] {
     let mut sums = [start; TILE];
+    let line = x.len() / TILE;
     let pairs = packed.len() / (2 * LANES * G);
-    debug_assert!(TILE * line <= x.len() && 2 * pairs <= line);
+    assert!(2 * pairs == line);
     // Plain loops: a closure would be compiled by itself, without the vector instructions.
     let mut pair = 0;
     while pair < pairs {
-        // SAFETY: 16 weights are read for each group; pair number `pair` lies in each of the lines.
+        // SAFETY: 16 weights are read for each register; pair number `pair` lies in each of the lines.
         unsafe {
             let at = packed.as_ptr().add(pair * 2 * LANES * G);
             let first = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.cast()));
@@ -201,10 +292,10 @@ pub(in crate::kernels) fn pointwise(
     shape: &PointShape,
     input: &[i8],
     layer: &Layer<'_>,
-    scratch: &mut [i8],
+    room: Room<'_>,
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, shape.c_in, &Dense(input), scratch, out)
+    tiles(layer, shape.c_in, &Dense(input), room, out)
 }
 
 pub(in crate::kernels) fn conv(
@@ -212,18 +303,18 @@ pub(in crate::kernels) fn conv(
     input: &[i8],
     zero: i8,
     layer: &Layer<'_>,
-    scratch: &mut [i8],
+    room: Room<'_>,
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, shape.depth(), &Windows { shape, values: input, zero }, scratch, out)
+    tiles(layer, shape.depth(), &Windows { shape, values: input, zero }, room, out)
 }
 
 pub(in crate::kernels) fn first_layer(
     frame: &Frame<'_>,
     block: usize,
     layer: &Layer<'_>,
-    scratch: &mut [i8],
+    room: Room<'_>,
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, 3 * block * block, &Squares(frame, block), scratch, out)
+    tiles(layer, 3 * block * block, &Squares(frame, block), room, out)
 }

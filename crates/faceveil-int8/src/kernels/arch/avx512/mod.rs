@@ -13,7 +13,7 @@ mod point;
 mod sum;
 
 pub(in crate::kernels) use depth::{depthwise, depthwise_in_place};
-pub(in crate::kernels) use point::{conv, first_layer, pointwise};
+pub(in crate::kernels) use point::{conv, first_layer, pack, pointwise};
 pub(in crate::kernels) use sum::{add_in_place, add_upsampled_in_place};
 
 /// Channels in a register.

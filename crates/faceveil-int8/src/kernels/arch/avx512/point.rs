@@ -6,6 +6,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::super::is_plain;
+use super::super::x86::Room;
 use super::{Bounds, LANES, Scales, mask, present};
 use crate::kernels::frame::{Frame, MOST_VALUES};
 use crate::kernels::requant::Layer;
@@ -97,59 +98,89 @@ struct Group {
     from: usize,
 }
 
-/// Packs the weights of the channels from `from` on: four inputs of 16 channels a register, 0 where there are none.
+/// Bytes of a register of packed weights.
+const REGISTER: usize = 4 * LANES;
+
+/// Lays the weights of the channels from `from` on out: four inputs of 16 channels a register, 0 where there are none.
+fn arrange(weights: &[i8], depth: usize, from: usize, packed: &mut [i8]) {
+    packed.fill(0);
+    for (lane, row) in weights.chunks_exact(depth).skip(from).take(LANES).enumerate() {
+        let quads = row.chunks_exact(4);
+        let rest = quads.remainder();
+        for (quad, to) in quads.zip(packed.chunks_exact_mut(REGISTER)) {
+            to[4 * lane..4 * lane + 4].copy_from_slice(quad);
+        }
+        if !rest.is_empty() {
+            let at = depth / 4 * REGISTER + 4 * lane;
+            packed[at..at + rest.len()].copy_from_slice(rest);
+        }
+    }
+}
+
+/// The weights of a layer as [`Room::Packed`] has them; `None` if this layer is left to another way.
+pub(in crate::kernels) fn pack(layer: &Layer<'_>, depth: usize) -> Option<std::vec::Vec<i8>> {
+    takes(layer, depth).then(|| arranged(layer.weights, depth, layer.bias.len()))
+}
+
+/// Each group of sixteen channels after the other.
+fn arranged(weights: &[i8], depth: usize, channels: usize) -> std::vec::Vec<i8> {
+    let group = depth.div_ceil(4) * REGISTER;
+    let mut packed = std::vec![0; channels.div_ceil(LANES) * group];
+    for (n, group) in packed.chunks_exact_mut(group).enumerate() {
+        arrange(weights, depth, n * LANES, group);
+    }
+    packed
+}
+
+fn takes(layer: &Layer<'_>, depth: usize) -> bool {
+    present() && (1..=MOST_QUADS).contains(&depth.div_ceil(4)) && is_plain(layer, depth)
+}
+
+/// The channels from `from` on, their weights laid out in `weights`.
 ///
 /// # Safety
-/// AVX-512; the layer has `depth` weights a channel, `panel` room for `depth / 4` registers, rounded up.
+/// AVX-512; there are `quads` registers of weights.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn pack(layer: &Layer<'_>, depth: usize, from: usize, panel: *mut __m512i) -> Group {
-    let (quads, lanes) = (depth.div_ceil(4), mask(layer.bias.len(), from));
-    // SAFETY: reads lie in the weights of channels that are there, writes in the panel.
+unsafe fn group(layer: &Layer<'_>, quads: usize, from: usize, weights: *const __m512i) -> Group {
+    let lanes = mask(layer.bias.len(), from);
+    // SAFETY: as promised; only lanes with channels are read of the biases.
     unsafe {
-        let zero = _mm512_setzero_si512();
-        let mut total = zero;
-        let base = layer.weights.as_ptr().add(from * depth);
+        let mut total = _mm512_setzero_si512();
         for quad in 0..quads {
-            _mm512_storeu_si512(panel.add(quad), zero);
-        }
-        let words: *mut i32 = panel.cast();
-        for channel in 0..lanes.count_ones() as usize {
-            let row = base.add(channel * depth);
-            for quad in 0..depth / 4 {
-                let word = row.add(4 * quad).cast::<i32>().read_unaligned();
-                words.add(quad * LANES + channel).write(word);
-            }
-            let rest = words.add(depth / 4 * LANES + channel).cast::<i8>();
-            if depth % 4 > 0 {
-                row.add(depth / 4 * 4).copy_to_nonoverlapping(rest, depth % 4);
-            }
-        }
-        for quad in 0..quads {
-            total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), _mm512_loadu_si512(panel.add(quad)));
+            let register = _mm512_loadu_si512(weights.add(quad));
+            total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), register);
         }
         let bias = _mm512_maskz_loadu_epi32(lanes, layer.bias.as_ptr().add(from));
         let start = _mm512_sub_epi32(bias, _mm512_slli_epi32(total, 7));
-        Group { weights: panel, start, scales: Scales::of(&layer.requant, from), lanes, from }
+        Group { weights, start, scales: Scales::of(&layer.requant, from), lanes, from }
     }
 }
 
 /// All places of a convolution over channels.
-fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, out: &mut [i8]) -> bool {
+fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, room: Room<'_>, out: &mut [i8]) -> bool {
     let (quads, channels) = (depth.div_ceil(4), layer.bias.len());
-    if !present() || !(1..=MOST_QUADS).contains(&quads) || !is_plain(layer, depth) {
+    if !takes(layer, depth) {
         return false;
     }
+    let packed = match room {
+        Room::Packed(packed) => {
+            assert_eq!(packed.len(), channels.div_ceil(LANES) * quads * REGISTER);
+            Some(packed)
+        }
+        Room::Scratch(_) => None,
+    };
     // SAFETY: the processor was asked.
-    unsafe { panels(layer, (depth, quads, channels), fetch, out) };
+    unsafe { panels(layer, (depth, quads, channels), packed, fetch, out) };
     true
 }
 
 /// # Safety
-/// AVX-512; lengths as checked by this module's callers, at most [`MOST_QUADS`].
+/// AVX-512; lengths as checked by this module's callers, at most [`MOST_QUADS`]; weights that are `packed` are all there.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn panels(
     layer: &Layer<'_>,
     (depth, quads, channels): (usize, usize, usize),
+    packed: Option<&[i8]>,
     fetch: &impl Fetch,
     out: &mut [i8],
 ) {
@@ -166,13 +197,26 @@ unsafe fn panels(
     let places = out.len() / channels;
     for begin in (0..channels).step_by(at_once) {
         let groups = (channels - begin).min(at_once).div_ceil(LANES);
-        let mut packed = [const { MaybeUninit::<Group>::uninit() }; PANEL];
-        for (n, group) in packed.iter_mut().take(groups).enumerate() {
+        let mut room = [const { MaybeUninit::<Group>::uninit() }; PANEL];
+        for (n, to) in room.iter_mut().take(groups).enumerate() {
+            let from = begin + n * LANES;
             // SAFETY: as promised; the panel has room for all of `at_once`.
-            group.write(unsafe { pack(layer, depth, begin + n * LANES, panel.add(n * quads)) });
+            to.write(unsafe {
+                let weights = match packed {
+                    Some(packed) => packed.as_ptr().add(from / LANES * quads * REGISTER).cast(),
+                    None => {
+                        let to = panel.add(n * quads);
+                        to.write_bytes(0, quads);
+                        let bytes = core::slice::from_raw_parts_mut(to.cast(), quads * REGISTER);
+                        arrange(layer.weights, depth, from, bytes);
+                        to.cast_const()
+                    }
+                };
+                group(layer, quads, from, weights)
+            });
         }
         // SAFETY: as many were just written.
-        let packed = unsafe { core::slice::from_raw_parts(packed.as_ptr().cast::<Group>(), groups) };
+        let packed = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<Group>(), groups) };
         for place in (0..places).step_by(TILE) {
             let count = TILE.min(places - place);
             let out = &mut out[place * channels..(place + count) * channels];
@@ -274,10 +318,10 @@ pub(in crate::kernels) fn pointwise(
     shape: &PointShape,
     input: &[i8],
     layer: &Layer<'_>,
-    _: &mut [i8],
+    room: Room<'_>,
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, shape.c_in, &Dense(input), out)
+    tiles(layer, shape.c_in, &Dense(input), room, out)
 }
 
 pub(in crate::kernels) fn conv(
@@ -285,18 +329,41 @@ pub(in crate::kernels) fn conv(
     input: &[i8],
     zero: i8,
     layer: &Layer<'_>,
-    _: &mut [i8],
+    room: Room<'_>,
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, shape.depth(), &Windows { shape, values: input, zero }, out)
+    tiles(layer, shape.depth(), &Windows { shape, values: input, zero }, room, out)
 }
 
 pub(in crate::kernels) fn first_layer(
     frame: &Frame<'_>,
     block: usize,
     layer: &Layer<'_>,
-    _: &mut [i8],
+    room: Room<'_>,
     out: &mut [i8],
 ) -> bool {
-    tiles(layer, 3 * block * block, &Squares(frame, block), out)
+    tiles(layer, 3 * block * block, &Squares(frame, block), room, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This is only a matter of bytes: it is seen without such a processor.
+    #[test]
+    fn weights_lie_in_groups_of_sixteen_channels_and_four_inputs() {
+        for (channels, depth) in [(1, 1), (16, 4), (17, 7), (40, 24), (5, 66)] {
+            let weights: Vec<i8> = (0..channels * depth).map(|i| (i * 37 % 251) as u8 as i8).collect();
+            let packed = arranged(&weights, depth, channels);
+            let quads = depth.div_ceil(4);
+            assert_eq!(packed.len(), channels.div_ceil(16) * quads * 64);
+            for (at, &weight) in packed.iter().enumerate() {
+                let (group, quad) = (at / 64 / quads, at / 64 % quads);
+                let (channel, k) = (16 * group + at % 64 / 4, 4 * quad + at % 4);
+                let there = channel < channels && k < depth;
+                let want = if there { weights[channel * depth + k] } else { 0 };
+                assert_eq!(weight, want, "{channels} × {depth}: channel {channel}, input {k}");
+            }
+        }
+    }
 }
