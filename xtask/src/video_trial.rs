@@ -60,6 +60,15 @@ pub struct VideoTrial {
     /// Frames from one search to the next.
     #[arg(long, default_value_t = 5)]
     every: u32,
+    /// How near the border a face may have crossed it, in sides.
+    #[arg(long)]
+    near: Option<f32>,
+    /// Frames that a face needs to cross the border, at least.
+    #[arg(long)]
+    crossing: Option<u32>,
+    /// Frames for which it is hidden on its way at most.
+    #[arg(long)]
+    longest_crossing: Option<u32>,
     /// Do not hide faces on their way over the border.
     #[arg(long)]
     no_border: bool,
@@ -95,6 +104,9 @@ impl VideoTrial {
         tracks.smooth = self.smooth.unwrap_or(tracks.smooth);
         tracks.delay = tracks.gap.max(tracks.lead) + 4;
         tracks.growth = self.growth.unwrap_or(tracks.growth);
+        tracks.near = self.near.unwrap_or(tracks.near);
+        tracks.crossing = self.crossing.unwrap_or(tracks.crossing);
+        tracks.longest_crossing = self.longest_crossing.unwrap_or(tracks.longest_crossing);
         tracks.frame = (!self.no_border).then_some((WIDTH as u32, HEIGHT as u32));
         Setup {
             search: SearchSettings {
