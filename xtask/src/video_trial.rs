@@ -57,9 +57,9 @@ pub struct VideoTrial {
     /// Frames over which places are smoothed.
     #[arg(long)]
     smooth: Option<u32>,
-    /// Frames from one search to the next.
-    #[arg(long, default_value_t = 5)]
-    every: u32,
+    /// Frames from one search to the next; the level's own if not given.
+    #[arg(long)]
+    every: Option<u32>,
     /// How near the border a face may have crossed it, in sides.
     #[arg(long)]
     near: Option<f32>,
@@ -118,7 +118,7 @@ impl VideoTrial {
             margin: self
                 .margin
                 .unwrap_or(Settings { level: self.level, ..Settings::default() }.video_margin()),
-            every: self.every.max(1),
+            every: self.every.unwrap_or(self.level.pace().every).max(1),
             sure: self.sure,
             hint: self.hint,
         }

@@ -84,7 +84,7 @@ impl Level {
         let (pixels, close_pixels) = (FRAME_PIXELS, 2_100_000);
         match self {
             Self::Fast => Pace { every: 10, pixels, close_every: 2, close_pixels: 500_000, glance_pixels: 0 },
-            Self::Balanced => Pace { every: 5, pixels, close_every: 2, close_pixels, glance_pixels: 60_000 },
+            Self::Balanced => Pace { every: 6, pixels, close_every: 2, close_pixels, glance_pixels: 60_000 },
             Self::Thorough => Pace {
                 every: 2,
                 pixels: close_pixels,
