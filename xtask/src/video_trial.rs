@@ -57,9 +57,18 @@ pub struct VideoTrial {
     /// Frames over which places are smoothed.
     #[arg(long)]
     smooth: Option<u32>,
-    /// Frames from one search to the next.
-    #[arg(long, default_value_t = 5)]
-    every: u32,
+    /// Frames from one search to the next; the level's own if not given.
+    #[arg(long)]
+    every: Option<u32>,
+    /// How near the border a face may have crossed it, in sides.
+    #[arg(long)]
+    near: Option<f32>,
+    /// Frames that a face needs to cross the border, at least.
+    #[arg(long)]
+    crossing: Option<u32>,
+    /// Frames for which it is hidden on its way at most.
+    #[arg(long)]
+    longest_crossing: Option<u32>,
     /// Do not hide faces on their way over the border.
     #[arg(long)]
     no_border: bool,
@@ -95,6 +104,9 @@ impl VideoTrial {
         tracks.smooth = self.smooth.unwrap_or(tracks.smooth);
         tracks.delay = tracks.gap.max(tracks.lead) + 4;
         tracks.growth = self.growth.unwrap_or(tracks.growth);
+        tracks.near = self.near.unwrap_or(tracks.near);
+        tracks.crossing = self.crossing.unwrap_or(tracks.crossing);
+        tracks.longest_crossing = self.longest_crossing.unwrap_or(tracks.longest_crossing);
         tracks.frame = (!self.no_border).then_some((WIDTH as u32, HEIGHT as u32));
         Setup {
             search: SearchSettings {
@@ -106,7 +118,7 @@ impl VideoTrial {
             margin: self
                 .margin
                 .unwrap_or(Settings { level: self.level, ..Settings::default() }.video_margin()),
-            every: self.every.max(1),
+            every: self.every.unwrap_or(self.level.pace().every).max(1),
             sure: self.sure,
             hint: self.hint,
         }

@@ -27,6 +27,7 @@ pub mod policy;
 pub mod raster;
 #[cfg(feature = "alloc")]
 pub mod redact;
+mod shrink;
 #[cfg(feature = "alloc")]
 pub mod track;
 #[cfg(feature = "alloc")]

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::raster::Samples;
 use crate::redact::{Matrix, SampleRange, YuvLayout};
+use crate::shrink::{Rows, means, rows_of};
 
 /// Bits behind the point of the conversion's factors.
 const POINT: u32 = 14;
@@ -105,14 +106,16 @@ fn shrink<T: Copy + Into<u32>>(samples: &[T], layout: &YuvLayout, factor: u32) -
         chroma: [alloc::vec![128; size.0], alloc::vec![128; size.0]],
     };
     let factors = Factors::of(layout);
-    let mut rgb = Vec::with_capacity(size.0 * size.1 * 3);
-    for y in 0..size.1 {
-        means(luma, width, (y * factor, rows_of(factor)), factor, shift, &mut lines.sums, &mut lines.luma);
+    let mut rgb = alloc::vec![0; size.0 * size.1 * 3];
+    let rows = |plane, width| Rows { plane, width, stride: width, shift };
+    for (y, out) in rgb.chunks_exact_mut(size.0 * 3).enumerate() {
+        let at = (y * factor, rows_of(factor));
+        means(rows(luma, width), at, factor, &mut lines.sums, &mut lines.luma);
         if let Some(planes) = planes {
             let row = ((y * factor) >> layout.shift_y, rows_of(down.max(1)));
-            for (plane, line) in planes.iter().zip(&mut lines.chroma) {
+            for (plane, line) in planes.into_iter().zip(&mut lines.chroma) {
                 if whole {
-                    means(plane, chroma_width, row, across, shift, &mut lines.sums, line);
+                    means(rows(plane, chroma_width), row, across, &mut lines.sums, line);
                 } else {
                     let from = &plane[row.0 * chroma_width..][..chroma_width];
                     for (x, value) in line.iter_mut().enumerate() {
@@ -122,8 +125,9 @@ fn shrink<T: Copy + Into<u32>>(samples: &[T], layout: &YuvLayout, factor: u32) -
             }
         }
         let tints = lines.chroma[0].iter().zip(&lines.chroma[1]);
-        for (&light, (&blue, &red)) in lines.luma.iter().zip(tints) {
-            rgb.extend(factors.rgb(light, blue, red));
+        let pixels = out.as_chunks_mut::<3>().0.iter_mut();
+        for (pixel, (&light, (&blue, &red))) in pixels.zip(lines.luma.iter().zip(tints)) {
+            *pixel = factors.rgb(light, blue, red);
         }
     }
     Some(Look { width: size.0 as u32, height: size.1 as u32, rgb })
@@ -133,49 +137,6 @@ struct Lines {
     sums: Vec<u32>,
     luma: Vec<i32>,
     chroma: [Vec<i32>; 2],
-}
-
-/// Of a block of many rows the first half says enough.
-fn rows_of(factor: usize) -> usize {
-    if factor >= 4 { factor / 2 } else { factor }
-}
-
-/// Means of blocks of `across` columns in the rows from `rows.0` on, `rows.1` of them. Rows are added up first: that
-/// is most of the work, and processors do many columns at once.
-fn means<T: Copy + Into<u32>>(
-    plane: &[T],
-    width: usize,
-    rows: (usize, usize),
-    across: usize,
-    shift: u32,
-    sums: &mut Vec<u32>,
-    line: &mut [i32],
-) {
-    sums.clear();
-    sums.resize(width, 0);
-    let lines = plane.chunks_exact(width).skip(rows.0).take(rows.1);
-    let count = lines.len().max(1);
-    for row in lines {
-        sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum += v.into());
-    }
-    match across {
-        1 => line.iter_mut().zip(&*sums).for_each(|(to, &sum)| *to = sum as i32),
-        2 => blocks::<2>(sums, line),
-        4 => blocks::<4>(sums, line),
-        _ => {
-            let blocks = sums.chunks(across);
-            line.iter_mut().zip(blocks).for_each(|(to, block)| *to = block.iter().sum::<u32>() as i32);
-        }
-    }
-    let samples = (count * across) as i32;
-    if samples > 1 || shift > 0 {
-        line.iter_mut().for_each(|sum| *sum = (*sum / samples) >> shift);
-    }
-}
-
-fn blocks<const N: usize>(sums: &[u32], line: &mut [i32]) {
-    let blocks = sums.as_chunks::<N>().0;
-    line.iter_mut().zip(blocks).for_each(|(to, block)| *to = block.iter().sum::<u32>() as i32);
 }
 
 #[cfg(test)]

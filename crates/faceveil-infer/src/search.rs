@@ -17,9 +17,9 @@ use crate::network::Precision;
 use crate::suspects;
 use crate::view::{Backdrop, RgbImage, map_face};
 
-/// A picture of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
+/// A photo of more pixels is searched shrunk to about this many (for the large faces), and in tiles at
 /// full size (for the small ones). It also bounds the memory of the networks.
-const VIEW_PIXELS: f64 = 0.5e6;
+pub const VIEW_PIXELS: u32 = 500_000;
 /// Sides of a tile at most, pixels.
 const TILE: u32 = 1280;
 /// Pixels that neighbouring tiles share: a face at a seam is whole in one of them unless it is larger,
@@ -76,6 +76,8 @@ impl Looks {
 /// How to search. Odds are the mean log-odds of all opinions (`faceveil_core::fusion`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchSettings {
+    /// A picture of more pixels is shrunk to about this many; what `tile` looks at is not.
+    pub view_pixels: u32,
     /// At the whole picture.
     pub view: Looks,
     /// At the whole picture turned; [`Looks::NONE`] leaves that out.
@@ -143,7 +145,7 @@ impl Search {
     }
 
     fn faces_on(&mut self, raster: &Raster, backdrop: Backdrop) -> Result<Vec<Face>, DetectError> {
-        let whole = Whole::of(raster, backdrop)?;
+        let whole = Whole::of(raster, backdrop, self.settings.view_pixels)?;
         let mut all = whole.enlarged(&self.turned_faces(&whole.view)?);
         if let Some(looks) = self.settings.tile.filter(|_| whole.shrink < 1.0) {
             for tile in tiles(raster.width(), raster.height(), TILE) {
@@ -252,7 +254,7 @@ impl Search {
 
 /// A whole picture as it is shown to a detector.
 pub(crate) struct Whole {
-    /// At most [`VIEW_PIXELS`].
+    /// As large as asked for at most.
     pub view: RgbImage,
     /// Its side by the picture's, at most 1.
     pub shrink: f32,
@@ -261,9 +263,10 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    pub fn of(raster: &Raster, backdrop: Backdrop) -> Result<Self, DetectError> {
+    /// Shrunk to about `pixels` if it has more.
+    pub fn of(raster: &Raster, backdrop: Backdrop, pixels: u32) -> Result<Self, DetectError> {
         let (width, height) = (raster.width(), raster.height());
-        let shrink = (VIEW_PIXELS / (f64::from(width) * f64::from(height))).sqrt().min(1.0) as f32;
+        let shrink = (f64::from(pixels) / (f64::from(width) * f64::from(height))).sqrt().min(1.0) as f32;
         let whole = Rect { left: 0, top: 0, right: width as i32, bottom: height as i32 };
         let view = if shrink < 1.0 {
             RgbImage::shrunk(raster, scaled(width, shrink), scaled(height, shrink), backdrop)?

@@ -5,7 +5,7 @@ use faceveil_core::face::Face;
 use faceveil_core::raster::Raster;
 
 use crate::detectors::{BoxedDetector, DetectError};
-use crate::search::{Whole, moved, on_backdrops, tiles};
+use crate::search::{VIEW_PIXELS, Whole, moved, on_backdrops, tiles};
 use crate::view::{Backdrop, RgbImage};
 
 /// Sides of a tile at most, pixels. Smaller than a level's: several detectors shrink whatever they see to their input.
@@ -44,7 +44,7 @@ impl SingleSearch {
     }
 
     fn faces_on(&mut self, raster: &Raster, backdrop: Backdrop) -> Result<Vec<Face>, DetectError> {
-        let whole = Whole::of(raster, backdrop)?;
+        let whole = Whole::of(raster, backdrop, VIEW_PIXELS)?;
         let mut all = whole.enlarged(&self.turned_faces(&whole.view)?);
         if whole.shrink < 1.0 {
             for tile in tiles(raster.width(), raster.height(), TILE) {

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use faceveil_core::fusion::Pairing;
-use faceveil_infer::search::{Look, Looks, SearchSettings};
+use faceveil_infer::search::{Look, Looks, SearchSettings, VIEW_PIXELS};
 
 use crate::{Error, ModelInfo, models};
 
@@ -52,6 +52,7 @@ impl Level {
     pub const fn search(self) -> SearchSettings {
         match self {
             Self::Fast => SearchSettings {
+                view_pixels: VIEW_PIXELS,
                 view: Looks { yunet: &[FULL], centerface: &[HALF] },
                 turned_view: Looks { yunet: &[HALF], centerface: &[] },
                 tile: None,
@@ -62,6 +63,7 @@ impl Level {
                 turned: 1.0,
             },
             Self::Balanced => SearchSettings {
+                view_pixels: VIEW_PIXELS,
                 view: Looks { yunet: &[FULL], centerface: &[HALF, FULL] },
                 turned_view: Looks { yunet: &[FULL], centerface: &[HALF] },
                 tile: Some(Looks { yunet: &[THREE_QUARTERS], centerface: &[FULL] }),
@@ -72,6 +74,7 @@ impl Level {
                 turned: 1.0,
             },
             Self::Thorough => SearchSettings {
+                view_pixels: VIEW_PIXELS,
                 view: THOROUGH,
                 turned_view: THOROUGH,
                 tile: Some(Looks { yunet: &[FULL], centerface: &[HALF, FULL] }),

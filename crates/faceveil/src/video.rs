@@ -26,6 +26,9 @@ const VIDEO_MARGIN: f32 = 1.25;
 /// Searches after which a picture is searched turned as well, where nothing stands upright.
 const TURNED_EVERY: u32 = 8;
 
+/// Pixels of a frame that is not searched from close, about.
+const FRAME_PIXELS: u32 = 250_000;
+
 /// How a level looks at a video.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
@@ -78,10 +81,10 @@ impl Level {
     /// How the level looks at a video. Small faces are only seen from close, and are found again after as many frames
     /// as a track may be lost for.
     pub const fn pace(self) -> Pace {
-        let (pixels, close_pixels) = (500_000, 2_100_000);
+        let (pixels, close_pixels) = (FRAME_PIXELS, 2_100_000);
         match self {
-            Self::Fast => Pace { every: 10, pixels, close_every: 1, close_pixels: pixels, glance_pixels: 0 },
-            Self::Balanced => Pace { every: 5, pixels, close_every: 2, close_pixels, glance_pixels: 60_000 },
+            Self::Fast => Pace { every: 10, pixels, close_every: 2, close_pixels: 500_000, glance_pixels: 0 },
+            Self::Balanced => Pace { every: 6, pixels, close_every: 2, close_pixels, glance_pixels: 60_000 },
             Self::Thorough => Pace {
                 every: 2,
                 pixels: close_pixels,
@@ -95,7 +98,14 @@ impl Level {
     fn video_search(self, turned: bool, close: bool) -> SearchSettings {
         let photo = self.search_of_frames();
         let convincing = if turned { photo.convincing } else { f32::NEG_INFINITY };
+        let view_pixels = match self {
+            Self::Fast if !close => FRAME_PIXELS,
+            // Tiles show what is smaller.
+            Self::Balanced => FRAME_PIXELS,
+            Self::Fast | Self::Thorough => photo.view_pixels,
+        };
         SearchSettings {
+            view_pixels,
             least: photo.least - WEAKER,
             convincing,
             tile: photo.tile.filter(|_| close),

@@ -463,8 +463,9 @@ impl<'a> Way<'a> {
         let hold = self.video.hold.unwrap_or(usual.hold);
         // Who says how long wants no other.
         let typed = self.video.lead.or(self.video.hold).is_some();
-        let crossing = if typed { 0 } else { usual.crossing };
-        TrackSettings { lead, hold, crossing, delay: usual.delay.max(lead), ..usual }
+        let (crossing, longest_crossing) =
+            if typed { (0, 0) } else { (usual.crossing, usual.longest_crossing) };
+        TrackSettings { lead, hold, crossing, longest_crossing, delay: usual.delay.max(lead), ..usual }
     }
 }
 

@@ -57,24 +57,25 @@ impl Mask {
         self.touched = 0..0;
         for outline in &self.outlines {
             let core = columns(outline.core(y));
-            let ring = columns(outline.ring(y));
-            for run in [&core, &ring] {
-                grow(&mut self.touched, run, &mut self.opacity);
-            }
-            let sides = if core.is_empty() {
-                [ring, 0..0]
-            } else {
-                [ring.start..core.start.max(ring.start), core.end.min(ring.end)..ring.end]
-            };
-            for x in sides.into_iter().flatten() {
-                let opacity = outline.opacity(left + x as i32, y) as f32;
-                self.opacity[x] = self.opacity[x].max(opacity);
-            }
+            grow(&mut self.touched, &core, &mut self.opacity);
             if !core.is_empty() {
                 self.core.push(core);
             }
         }
         merge(&mut self.core);
+        for outline in &self.outlines {
+            let ring = columns(outline.ring(y));
+            grow(&mut self.touched, &ring, &mut self.opacity);
+            // The feather of one shape does not matter within another one.
+            let mut next = ring.start;
+            for run in self.core.iter().cloned().chain(core::iter::once(ring.end..ring.end)) {
+                for x in next..run.start.min(ring.end) {
+                    let opacity = outline.opacity(left + x as i32, y) as f32;
+                    self.opacity[x] = self.opacity[x].max(opacity);
+                }
+                next = next.max(run.end);
+            }
+        }
     }
 
     /// The columns, counted from the window's left, outside which the row keeps its values.

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::border::way_out;
+use super::border::WayOut;
 use super::known::{Acquaintance, Likeness};
 use super::motion::Motion;
 use super::shape::{self, Spot};
@@ -127,7 +127,7 @@ impl Life {
     pub fn is_over(&self, next: u64, settings: &TrackSettings) -> bool {
         let last = self.last().frame;
         // If it is lost at the border.
-        let hold = settings.hold.max(settings.crossing);
+        let hold = settings.hold.max(settings.crossing).max(settings.longest_crossing);
         self.closes.is_some_and(|closes| closes <= next) || last + u64::from(hold) < next
     }
 
@@ -161,7 +161,7 @@ impl Life {
             }
             (Some(last), None) => {
                 let lost = frame - last.frame;
-                let out = settings.frame.map_or(Vec::new(), |size| way_out(&last.face.rect, size));
+                let out = way_out(&last.face.rect, self.motion.speed(), settings);
                 if lost > unseen(settings.hold, settings, &out) {
                     return None;
                 }
@@ -170,22 +170,21 @@ impl Life {
             }
             (None, Some(first)) => {
                 let early = first.frame - frame;
-                let out = settings.frame.map_or(Vec::new(), |size| way_out(&first.face.rect, size));
+                let backwards = self.backwards();
+                let out = way_out(&first.face.rect, backwards.speed(), settings);
                 if early > unseen(settings.lead, settings, &out) {
                     return None;
                 }
-                let back = self.backwards().coasted(early as u32);
+                let back = backwards.coasted(early as u32);
                 (gone(&first.face, &back, &out, shape::growth(settings.growth, early)), Presence::Led)
             }
             (None, None) => return None,
         };
         let crossing = u64::from(settings.crossing);
-        if let Some(size) = settings.frame
-            && (frame < self.begins + crossing || self.last().frame < frame + crossing)
-        {
+        if frame < self.begins + crossing || self.last().frame < frame + crossing {
             // Boxes of half a face are too small and lag behind: its other half may be what lies at the border.
-            let out = way_out(&face.rect, size);
-            face.also.extend(out);
+            let out = way_out(&face.rect, (0.0, 0.0), settings);
+            face.also.extend(out.places);
         }
         // Where it is only guessed to be, nobody vouches for it.
         let guessed = matches!(presence, Presence::Led | Presence::Held);
@@ -219,15 +218,20 @@ impl Life {
     }
 }
 
+/// The ways of a face over the frame's borders, if those are known.
+fn way_out(rect: &RectF, speed: (f32, f32), settings: &TrackSettings) -> WayOut {
+    settings.frame.map_or_else(WayOut::default, |size| WayOut::new(rect, speed, size, settings.near))
+}
+
 /// Frames for which a face is hidden where it is not seen: longer if there is a way `out` of the frame.
-fn unseen(frames: u32, settings: &TrackSettings, out: &[RectF]) -> u64 {
-    u64::from(if out.is_empty() { frames } else { frames.max(settings.crossing) })
+fn unseen(frames: u32, settings: &TrackSettings, out: &WayOut) -> u64 {
+    out.unseen(frames, settings.crossing, settings.longest_crossing).into()
 }
 
 /// A face before its first or after its last sighting, where it may have gone `there`, or `out` of the frame.
-fn gone(face: &Face, there: &RectF, out: &[RectF], grown: f32) -> Face {
+fn gone(face: &Face, there: &RectF, out: &WayOut, grown: f32) -> Face {
     let mut gone = shape::swept(face, there, grown);
-    gone.also.extend(out.iter().map(|rect| rect.scaled(grown)));
+    gone.also.extend(out.places.iter().map(|rect| rect.scaled(grown)));
     gone
 }
 

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::shrink::{Rows, means, rows_of};
+
 /// Grey samples, row by row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Luma {
@@ -29,21 +31,13 @@ impl Luma {
         }
         let factor = width.max(height).div_ceil(longest.max(1)).max(1);
         let (small_width, small_height) = ((width / factor).max(1), (height / factor).max(1));
-        // Every second row of a block is enough, and half the reading.
-        let step = if factor >= 4 { 2 } else { 1 };
+        let across = factor.min(width) as usize;
         let mut samples = Vec::with_capacity(small_width as usize * small_height as usize);
-        // Rows are added up first: that is most of the work, and processors do many columns at once.
-        let mut sums = alloc::vec![0u32; width as usize];
-        for y in 0..small_height {
-            sums.fill(0);
-            let rows = (y * factor..((y + 1) * factor).min(height)).step_by(step);
-            let count = rows.len() as u32 * factor.min(width);
-            for row in rows {
-                let line = &plane[row as usize * stride..][..width as usize];
-                sums.iter_mut().zip(line).for_each(|(sum, &v)| *sum += v.into());
-            }
-            let blocks = sums.chunks(factor as usize).take(small_width as usize);
-            samples.extend(blocks.map(|block| ((block.iter().sum::<u32>() >> shift) / count).min(255) as u8));
+        let (mut sums, mut line) = (Vec::new(), alloc::vec![0; small_width as usize]);
+        let from = Rows { plane, width: width as usize, stride, shift };
+        for y in 0..small_height as usize {
+            means(from, (y * factor as usize, rows_of(factor as usize)), across, &mut sums, &mut line);
+            samples.extend(line.iter().map(|&mean| mean.min(255) as u8));
         }
         Some(Self { width: small_width, height: small_height, samples, frame: (width, height) })
     }
@@ -73,15 +67,20 @@ impl Luma {
     /// Half as large.
     pub(super) fn halved(&self) -> Self {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
-        let at = |x: u32, y: u32| {
-            u32::from(self.samples[(y.min(self.height - 1) * self.width + x.min(self.width - 1)) as usize])
+        let row = |y: u32| {
+            let start = y.min(self.height - 1) as usize * self.width as usize;
+            &self.samples[start..][..self.width as usize]
         };
-        let mean = |x: u32, y: u32| {
-            ((at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) + at(2 * x, 2 * y + 1) + at(2 * x + 1, 2 * y + 1) + 2)
-                / 4) as u8
-        };
-        let samples =
-            (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| mean(x, y)).collect();
+        let mean = |sum: [u8; 4]| ((sum.iter().map(|&v| u32::from(v)).sum::<u32>() + 2) / 4) as u8;
+        let mut samples = Vec::with_capacity(width as usize * height as usize);
+        for y in 0..height {
+            let (above, below) = (row(2 * y), row(2 * y + 1));
+            if let ([a], [b]) = (above, below) {
+                samples.push(mean([*a, *a, *b, *b]));
+            }
+            let pairs = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
+            samples.extend(pairs.map(|(&[a, b], &[c, d])| mean([a, b, c, d])));
+        }
         Self { width, height, samples, frame: self.frame }
     }
 }
@@ -97,6 +96,15 @@ mod tests {
         assert_eq!((luma.width(), luma.height()), (3, 3));
         assert_eq!(luma.samples(), [100, 10, 10, 10, 10, 10, 10, 10, 10]);
         assert_eq!(luma.halved().samples().len(), 1);
+    }
+
+    #[test]
+    fn halving_takes_means_of_four() {
+        let plane: Vec<u8> = (0..5 * 3).map(|i| i * 16).collect();
+        let luma = Luma::shrunk(&plane, (5, 3), 5, 0, 5).unwrap();
+        assert_eq!(luma.halved().samples(), [48, 80]);
+        let line = Luma::shrunk(&[10u8, 21, 30], (1, 3), 1, 0, 3).unwrap();
+        assert_eq!(line.halved().samples(), [16]);
     }
 
     #[test]

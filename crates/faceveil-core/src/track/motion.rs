@@ -143,6 +143,11 @@ impl Motion {
         RectF { left: rect.left + dx, top: rect.top + dy, right: rect.right + dx, bottom: rect.bottom + dy }
     }
 
+    /// Pixels to the right and down that the centre moves by in a frame.
+    pub fn speed(&self) -> (f32, f32) {
+        (self.x.speed, self.y.speed)
+    }
+
     /// What to expect some frames ahead.
     pub fn expected(&self, frames: u32) -> Expected {
         let mut then = *self;
@@ -177,6 +182,8 @@ mod tests {
         assert!(next.spread < 0.5, "{next:?}");
         let coasted = motion.coasted(3).centre().x;
         assert!((200.0..209.0).contains(&coasted), "slower than {coasted}");
+        let speed = motion.speed();
+        assert!((speed.0 - 11.0).abs() < 1.0 && speed.1.abs() < 1.0, "{speed:?}");
     }
 
     #[test]

@@ -48,8 +48,12 @@ pub struct TrackSettings {
     /// Width and height of the frames in pixels. Where they are known, a face that is first or last seen near the
     /// border is hidden on its way over it, too.
     pub frame: Option<(u32, u32)>,
+    /// How near the border that is, as a share of the face's side, `0.0..=1.0`.
+    pub near: f32,
     /// Frames that such a face needs to cross the border, at least: it is hidden for no fewer.
     pub crossing: u32,
+    /// Frames for which it is hidden at most, however slow it is.
+    pub longest_crossing: u32,
 }
 
 impl TrackSettings {
@@ -65,7 +69,9 @@ impl TrackSettings {
             growth: 0.01,
             delay: 24,
             frame: None,
+            near: 0.3,
             crossing: 8,
+            longest_crossing: 24,
         }
     }
 
@@ -81,7 +87,9 @@ impl TrackSettings {
             growth: 0.03,
             delay: 0,
             frame: None,
+            near: 0.3,
             crossing: 0,
+            longest_crossing: 0,
         }
     }
 
@@ -95,11 +103,17 @@ impl TrackSettings {
             ("smooth", self.smooth),
             ("delay", self.delay),
             ("crossing", self.crossing),
+            ("longest crossing", self.longest_crossing),
         ];
         if let Some(&(name, frames)) = frames.iter().find(|(_, frames)| *frames > MOST_FRAMES) {
             return Err(TrackError::Frames { name, frames });
         }
-        let shares = [("strong", self.strong), ("certain", self.certain), ("growth", self.growth)];
+        let shares = [
+            ("strong", self.strong),
+            ("certain", self.certain),
+            ("growth", self.growth),
+            ("near", self.near),
+        ];
         match shares.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
             Some((name, value)) => Err(TrackError::Share { name, value }),
             None => Ok(()),

@@ -321,3 +321,15 @@ fn a_face_that_comes_over_the_border_is_hidden_on_its_way() {
     }
     assert!(!holds(&told[25].faces[0], &rect(0.0, 50.0, 9.0)), "while it stays inside nothing is added");
 }
+
+#[test]
+fn a_face_that_goes_out_slowly_is_hidden_for_longer() {
+    let settings = TrackSettings { frame: Some((200, 100)), ..offline() };
+    // A quarter of it is outside when no detector knows it any more.
+    for (speed, want) in [(0.0, 24..=24), (0.5, 24..=24), (1.25, 10..=14), (6.0, 8..=8), (-1.0, 8..=8)] {
+        let seen = |i: u64| (i <= 40).then(|| face(5.0 + speed * (40.0 - i as f32), 50.0, 20.0, 0.9));
+        let told = run(settings, (0..80).map(|i| frame(seen(i).into_iter().collect())).collect());
+        let held = told.iter().skip(41).filter(|frame| !frame.faces.is_empty()).count();
+        assert!(want.contains(&held), "{held} frames at {speed} pixels a frame");
+    }
+}
