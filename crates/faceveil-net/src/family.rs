@@ -191,7 +191,7 @@ const fn level(channels: usize, blocks: usize, expand: usize, enter: usize) -> L
 pub fn gates() -> Vec<GateConfig> {
     let student = vec![level(16, 1, 1, 1), level(24, 2, 2, 2), level(40, 2, 2, 3), level(64, 2, 1, 3)];
     let teacher = vec![level(24, 1, 1, 1), level(40, 2, 2, 2), level(64, 3, 2, 3), level(112, 2, 2, 3)];
-    let small = vec![level(16, 0, 1, 1), level(24, 1, 2, 2), level(32, 1, 2, 2), level(48, 1, 1, 2)];
+    let small = vec![level(16, 1, 1, 1), level(16, 2, 2, 2), level(24, 2, 2, 3), level(40, 2, 1, 2)];
     vec![
         GateConfig { name: "gate".into(), side: 128, block: 4, levels: student },
         GateConfig { name: "gate-teacher".into(), side: 128, block: 4, levels: teacher },

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::choose::Limits;
+
 /// Arguments of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
@@ -24,6 +26,8 @@ pub struct ExportArgs {
     /// How far hidden places grow, in pixels of the network's frame [default: chosen with the threshold]
     #[arg(long)]
     pub growth: Option<f32>,
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 /// Arguments of `evaluate`.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use faceveil_infer::gate::{Gate, GateWeights, Point};
 
 use super::args::ExportArgs;
@@ -13,10 +14,23 @@ use super::coverage::{Coverage, Looked};
 use super::export;
 use super::pictures::Pictures;
 
-/// Most that may be covered of other pixels on fddb, percent, and of face-free pictures hit, with room below the goals of
-/// 3 and 12.
-const MOST_OTHER: f64 = 2.75;
-const MOST_HIT: f64 = 11.0;
+/// Most that may be hidden in vain, percent of the kept pictures.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Limits {
+    /// Other pixels of news photos that may be covered at most, percent, for the point that is chosen
+    #[arg(long, default_value_t = Self::default().most_other)]
+    pub most_other: f64,
+    /// Face-free pictures that may be hit at most, percent, for the point that is chosen
+    #[arg(long, default_value_t = Self::default().most_hit)]
+    pub most_hit: f64,
+}
+
+impl Default for Limits {
+    /// With room below `gate`'s goals of 3 and 12.
+    fn default() -> Self {
+        Self { most_other: 2.75, most_hit: 11.0 }
+    }
+}
 
 /// Thresholds that are tried.
 const THRESHOLDS: [f32; 14] = [0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8];
@@ -39,7 +53,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
             weights.certain = args.certain.unwrap_or(threshold);
             weights.growth = growth;
         }
-        _ => choose(&mut weights, &args.shared)?,
+        _ => choose(&mut weights, &args.shared, args.limits)?,
     }
     fs::write(&args.out, weights.to_bytes()?).with_context(|| args.out.display().to_string())?;
     let GateWeights { threshold, certain, growth, .. } = weights;
@@ -47,14 +61,14 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn choose(weights: &mut GateWeights, shared: &Path) -> Result<()> {
+fn choose(weights: &mut GateWeights, shared: &Path, limits: Limits) -> Result<()> {
     let kept = Pictures::kept(shared)?;
     let [fddb, masks, free] = kept.counts();
     println!("{fddb} + {masks} + {free} pictures to choose on");
     println!(
         "thr. cert. grow | fddb leak, large, other % | masks exposed % (a tenth or more) | face-free hit %"
     );
-    let tried = points(&kept.look(&Gate::from_weights(weights.clone())?)?);
+    let tried = points(&kept.look(&Gate::from_weights(weights.clone())?)?, limits);
     for t in tried.iter().take(SHOWN) {
         let Point { threshold, certain, growth } = t.point;
         let [all, large, other, exposed, hit] = t.percent;
@@ -68,13 +82,13 @@ fn choose(weights: &mut GateWeights, shared: &Path) -> Result<()> {
 }
 
 /// All points that are tried on what a network said of the kept pictures, the best first.
-pub fn points([fddb, masks, free]: &[Vec<Looked>; 3]) -> Vec<Tried> {
+pub fn points([fddb, masks, free]: &[Vec<Looked>; 3], limits: Limits) -> Vec<Tried> {
     let mut tried = Vec::new();
     for growth in GROWTHS {
         for certain in CERTAIN {
             for threshold in THRESHOLDS.into_iter().filter(|t| *t <= certain) {
                 let point = Point { threshold, certain, growth };
-                tried.push(Tried::new(fddb, masks, free, point));
+                tried.push(Tried::new([fddb, masks, free], point, limits));
             }
         }
     }
@@ -94,11 +108,12 @@ pub struct Tried {
 }
 
 impl Tried {
-    fn new(fddb: &[Looked], masks: &[Looked], free: &[Looked], point: Point) -> Self {
+    fn new([fddb, masks, free]: [&[Looked]; 3], point: Point, limits: Limits) -> Self {
         let percent = percent(fddb, masks, free, &point);
         let [all, large, other, exposed, hit] = percent;
         // What is over its limit outweighs everything; the leaks count as shares of their goals.
-        let over = (other - MOST_OTHER).max(0.0) / MOST_OTHER + (hit - MOST_HIT).max(0.0) / MOST_HIT;
+        let beyond = |value: f64, most: f64| (value - most).max(0.0) / most.max(1e-3);
+        let over = beyond(other, limits.most_other) + beyond(hit, limits.most_hit);
         let cost = all / 16.0 + large / 6.0 + exposed / 20.0 + 4.0 * over;
         Self { point, percent, cost }
     }

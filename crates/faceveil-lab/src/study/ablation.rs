@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::args::AblationArgs;
 use super::{Done, Journal, frontier, machine, words};
-use crate::judge::choose::{percent, points};
+use crate::judge::choose::{Limits, percent, points};
 use crate::judge::coverage::overlap;
 use crate::judge::export;
 use crate::judge::pictures::Pictures;
@@ -96,7 +96,7 @@ fn train(args: &AblationArgs, seed: u64, teacher: bool, folder: &Path) -> Vec<St
 
 fn judge(checkpoint: &Path, kept: &Pictures, held_out: &Pictures) -> Result<[f64; 6]> {
     let gate = Gate::from_weights(export::gate(checkpoint)?)?;
-    let tried = points(&kept.look(&gate)?);
+    let tried = points(&kept.look(&gate)?, Limits::default());
     let Some(chosen) = tried.first() else { bail!("no operating point was tried") };
     let looked = held_out.look(&gate)?;
     let [all, large, other, exposed, hit] = percent(&looked[0], &looked[1], &looked[2], &chosen.point);

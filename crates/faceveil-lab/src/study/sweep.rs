@@ -18,7 +18,7 @@ use super::args::SweepArgs;
 use super::frontier::{self, Spot};
 use super::{Done, Journal, machine, words};
 use crate::compare::counted;
-use crate::judge::choose::points;
+use crate::judge::choose::{Limits, points};
 use crate::judge::coverage::overlap;
 use crate::judge::export;
 use crate::judge::pictures::Pictures;
@@ -118,7 +118,9 @@ fn attempt(
         journal.run(&train(args, name, &folder, if full { args.full_steps } else { args.steps }))?;
     let gate = Gate::from_weights(export::gate(&folder.join("last.ckpt"))?)?;
     let looked = kept.look(&gate)?;
-    let Some(best) = points(&looked).into_iter().next() else { bail!("no operating point was tried") };
+    let Some(best) = points(&looked, Limits::default()).into_iter().next() else {
+        bail!("no operating point was tried")
+    };
     let tried = Tried {
         name: name.to_owned(),
         full,
