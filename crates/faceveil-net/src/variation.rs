@@ -97,7 +97,7 @@ fn level(text: &str) -> Option<Level> {
         text.split('.').zip(LEVEL).map(|(n, range)| n.parse().ok().filter(|n| range.contains(n)));
     let mut number = || numbers.next()?;
     let level = Level { channels: number()?, blocks: number()?, expand: number()?, enter: number()? };
-    (text.split('.').count() == LEVEL.len() && level.channels % 4 == 0).then_some(level)
+    (text.split('.').count() == LEVEL.len() && level.channels.is_multiple_of(4)).then_some(level)
 }
 
 fn spelling(config: &GateConfig) -> String {
