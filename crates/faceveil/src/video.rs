@@ -22,7 +22,7 @@ const WEAKER: f32 = 1.0;
 /// How much stronger than a face of a photo a detection must be to be a track alone, in log-odds.
 const CERTAIN: f32 = 0.65;
 /// Size of a region in a video as a multiple of the detected box.
-const VIDEO_MARGIN: f32 = 1.25;
+const VIDEO_MARGIN: f32 = 1.23;
 /// Searches after which a picture is searched turned as well, where nothing stands upright.
 const TURNED_EVERY: u32 = 8;
 

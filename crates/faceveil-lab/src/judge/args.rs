@@ -26,6 +26,7 @@ pub struct ExportArgs {
     /// How far hidden places grow, in pixels of the network's frame [default: chosen with the threshold]
     #[arg(long)]
     pub growth: Option<f32>,
+    /// What the point that is chosen may hide in vain
     #[command(flatten)]
     pub limits: Limits,
 }
