@@ -27,6 +27,7 @@ pub mod policy;
 pub mod raster;
 #[cfg(feature = "alloc")]
 pub mod redact;
+#[cfg(feature = "alloc")]
 mod shrink;
 #[cfg(feature = "alloc")]
 pub mod track;
