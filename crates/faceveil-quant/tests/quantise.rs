@@ -127,7 +127,7 @@ fn ranges_come_back_from_json_and_give_the_same_network() {
     let seen = observed.ranges(&from.net, Calibration::MinMax);
     let of = |node: usize| NodeRange { node, low: seen[from.nodes[node]].0, high: seen[from.nodes[node]].1 };
     let nodes = (0..graph.nodes().len()).filter(|&n| rounds(&graph, n)).map(of).collect();
-    let ranges = Ranges { version: 1, net: "gate-96".to_owned(), ranges: nodes };
+    let ranges = Ranges { version: 1, net: graph.name().to_owned(), ranges: nodes };
     let json = serde_json::to_string(&ranges).unwrap();
     let back: Ranges = serde_json::from_str(&json).unwrap();
     let given = back.of_nodes(&graph, &from).unwrap();
