@@ -96,7 +96,8 @@ mod tests {
     use crate::dataset::random::Random;
 
     fn gate() -> (Graph, Vec<f32>, Vec<f32>, Random) {
-        let graph = faceveil_net::by_name("gate-96").expect("it is listed");
+        let graph =
+            faceveil_net::by_name("gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2").expect("it is listed");
         let graph = graph.resized(32, 32).expect("it goes through");
         let layout = Layout::of(&graph);
         let (mut values, mut running) = layout.init(1);
