@@ -64,6 +64,20 @@ impl ConvShape {
         self.kernel_h.saturating_mul(self.kernel_w).saturating_mul(self.c_in)
     }
 
+    /// Of each tap of the kernel at the output `place`, row by row: where its channels begin in the input; `None`
+    /// outside the picture.
+    #[allow(dead_code, reason = "not all processors have fast kernels")]
+    #[inline(always)]
+    pub(super) fn window(&self, place: usize) -> impl Iterator<Item = Option<usize>> + '_ {
+        let (y, x) = (place / self.out_w * self.stride, place % self.out_w * self.stride);
+        (0..self.kernel_h * self.kernel_w).map(move |tap| {
+            let row = (y + tap / self.kernel_w).checked_sub(self.pad_top).filter(|&row| row < self.h)?;
+            let column =
+                (x + tap % self.kernel_w).checked_sub(self.pad_left).filter(|&column| column < self.w)?;
+            Some((row * self.w + column) * self.c_in)
+        })
+    }
+
     pub(super) fn check(&self, input: &[i8], out: &[i8]) -> Result<(), KernelError> {
         let sides = [self.h, self.w, self.out_h, self.out_w, self.c_in, self.c_out];
         for side in sides {

@@ -130,15 +130,9 @@ pub(in crate::kernels) fn conv(
 ) -> bool {
     let s = shape;
     tiles(layer, s.depth(), scratch, out, |place, window| {
-        let (y, x) = (place / s.out_w * s.stride, place % s.out_w * s.stride);
-        for (tap, to) in window.chunks_exact_mut(s.c_in).enumerate() {
-            let row = (y + tap / s.kernel_w).checked_sub(s.pad_top).filter(|&row| row < s.h);
-            let column = (x + tap % s.kernel_w).checked_sub(s.pad_left).filter(|&column| column < s.w);
-            match row.zip(column) {
-                Some((row, column)) => {
-                    let from = (row * s.w + column) * s.c_in;
-                    to.copy_from_slice(&input[from..from + s.c_in]);
-                }
+        for (from, to) in s.window(place).zip(window.chunks_exact_mut(s.c_in)) {
+            match from {
+                Some(from) => to.copy_from_slice(&input[from..from + s.c_in]),
                 None => to.fill(in_zero),
             }
         }

@@ -71,15 +71,9 @@ impl Fetch for Windows<'_> {
     #[inline(always)]
     fn fetch(&self, place: usize, values: &mut [i16]) {
         let s = self.shape;
-        let (y, x) = (place / s.out_w * s.stride, place % s.out_w * s.stride);
-        for (tap, to) in values.chunks_exact_mut(s.c_in).enumerate() {
-            let row = (y + tap / s.kernel_w).checked_sub(s.pad_top).filter(|&row| row < s.h);
-            let column = (x + tap % s.kernel_w).checked_sub(s.pad_left).filter(|&column| column < s.w);
-            match row.zip(column) {
-                Some((row, column)) => {
-                    let from = (row * s.w + column) * s.c_in;
-                    widen(&self.values[from..from + s.c_in], to);
-                }
+        for (from, to) in s.window(place).zip(values.chunks_exact_mut(s.c_in)) {
+            match from {
+                Some(from) => widen(&self.values[from..from + s.c_in], to),
                 None => to.fill(2 * i16::from(self.zero)),
             }
         }
