@@ -27,7 +27,7 @@ pub fn missing() -> Vec<&'static str> {
 }
 
 /// What to say where packages are missing.
-pub fn advice(missing: &[&str]) -> String {
+pub fn advice(missing: &[impl std::borrow::Borrow<str>]) -> String {
     format!("apt-get install --no-install-recommends {}", missing.join(" "))
 }
 

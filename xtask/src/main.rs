@@ -105,7 +105,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Cross { missing: false } => cross::run(root),
         Chore::Firmware { missing: true, .. } => {
-            println!("{}", firmware::missing().join(" "));
+            println!("{}", firmware::wanted().join(" "));
             Ok(())
         }
         Chore::Firmware { missing: false, write } => firmware::run(root, &shared, write),
