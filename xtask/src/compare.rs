@@ -20,6 +20,9 @@ const THESIS: [(&str, &str); 4] = [
 ];
 /// Those that run in our runtime, too.
 const OURS: [&str; 3] = ["studentv1_int8", "studentv2_int8", "teacher_int8"];
+/// What we ship of networks for microcontrollers, beside `gate` in floats.
+const SMALL: [(&str, &str); 3] =
+    [("gate-int8", "gate.fv8"), ("gate-96", "gate-96.fvnw"), ("gate-96-int8", "gate-96.fv8")];
 /// The peer with two thresholds: its own, and the lower one that `thorough` is held against.
 const PEERS: [(&str, &str); 2] = [("deface", "0.2"), ("deface-0.1", "0.1")];
 /// The embedders, and how pixels become their numbers.
@@ -97,9 +100,9 @@ struct Chore<'a> {
 impl Chore<'_> {
     /// `faceveil-lab compare` on all truths. Paths are as short as can be: they stand on the page.
     fn lab(&self, arguments: &[&str]) -> Result<()> {
-        let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
+        let shared = short(self.root, self.shared);
         let mut command = Command::new(self.lab);
-        command.current_dir(self.root).arg("compare").arg("--shared").arg(shared);
+        command.current_dir(self.root).arg("compare").arg("--shared").arg(&shared);
         command.arg("--work").arg(self.compare.out.join("kept"));
         command.args(["--truth", "public", "--truth", "fairness", "--truth", "sample"]);
         if self.compare.every > 1 {
@@ -118,8 +121,11 @@ impl Chore<'_> {
     fn contestants(&self) -> Result<Vec<String>> {
         let mut all = vec!["--contestant".to_owned(), "all".to_owned()];
         let mut add = |option: &str, value: String| all.extend([option.to_owned(), value]);
+        for (name, file) in SMALL {
+            add("--contestant", format!("gate:{name}=models/gate/{file}"));
+        }
         self.compare.gate.iter().for_each(|gate| add("--contestant", format!("gate:{gate}")));
-        let shared = self.shared.strip_prefix(self.root).unwrap_or(self.shared);
+        let shared = short(self.root, self.shared);
         // The same bits as in LiteRT, and a time to be held beside ours.
         for model in OURS {
             let path = shared.join(format!("models/thesis/{model}.tflite"));
@@ -166,7 +172,7 @@ impl Chore<'_> {
         let named =
             |p: &PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so"));
         let found = files.into_iter().find(named)?;
-        Some(found.strip_prefix(self.root).map(Path::to_owned).unwrap_or(found))
+        Some(short(self.root, &found))
     }
 
     /// Where the program writes the pictures that the others work on.
@@ -234,6 +240,13 @@ impl Chore<'_> {
     }
 }
 
+/// The path as seen from `root`, if it lies there or beside it: it stands on the page, which is not about one machine.
+fn short(root: &Path, path: &Path) -> PathBuf {
+    let inside = path.strip_prefix(root).map(Path::to_owned);
+    let beside = || Some(Path::new("..").join(path.strip_prefix(root.parent()?).ok()?));
+    inside.ok().or_else(beside).unwrap_or_else(|| path.to_owned())
+}
+
 /// Copies the pictures of `set` that `out` has no output for; how many there are.
 fn copy_missing(set: &Path, out: &Path, copy: &Path) -> Result<usize> {
     let stems = |folder: &Path| -> Result<std::collections::HashSet<_>> {
@@ -260,4 +273,18 @@ fn children_time() -> Duration {
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or("").split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
     Duration::from_millis(10 * (ticks(13) + ticks(14)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_from_the_root() {
+        let told = |path: &str| short(Path::new("/a/root"), Path::new(path));
+        assert_eq!(told("/a/root/b"), Path::new("b"));
+        assert_eq!(told("/a/shared/models"), Path::new("../shared/models"));
+        assert_eq!(told("/elsewhere"), Path::new("/elsewhere"));
+        assert_eq!(told("../shared"), Path::new("../shared"));
+    }
 }
