@@ -21,8 +21,6 @@ use crate::{Detection, Error, Level, Settings};
 const WEAKER: f32 = 1.0;
 /// How much stronger than a face of a photo a detection must be to be a track alone, in log-odds.
 const CERTAIN: f32 = 0.65;
-/// Size of a region in a video as a multiple of the detected box.
-const VIDEO_MARGIN: f32 = 1.23;
 /// Searches after which a picture is searched turned as well, where nothing stands upright.
 const TURNED_EVERY: u32 = 8;
 
@@ -59,7 +57,7 @@ impl Settings {
     /// what was detected before and after as well.
     pub fn video_margin(&self) -> f32 {
         let usual = match self.detection {
-            Detection::Level => VIDEO_MARGIN,
+            Detection::Level => self.level.video_margin(),
             _ => self.detection.margin(self.level),
         };
         self.margin.unwrap_or(usual)
@@ -92,6 +90,15 @@ impl Level {
                 close_pixels: 8_400_000,
                 glance_pixels: 250_000,
             },
+        }
+    }
+
+    /// Size of a region in a video as a multiple of the detected box.
+    const fn video_margin(self) -> f32 {
+        match self {
+            Self::Fast | Self::Balanced => 1.23,
+            // Whoever takes this level would rather hide too much.
+            Self::Thorough => 1.25,
         }
     }
 
