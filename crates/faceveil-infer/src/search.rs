@@ -363,6 +363,16 @@ mod tests {
     use faceveil_core::raster::RgbView;
 
     #[test]
+    fn a_view_has_about_as_many_pixels_as_asked_for() {
+        let color = faceveil_core::raster::Color::Rgb;
+        let raster = Raster::new(400, 100, color, Samples::U8(vec![0; 120_000])).unwrap();
+        for (pixels, want) in [(10_000, (200, 50)), (40_000, (400, 100)), (90_000, (400, 100))] {
+            let view = Whole::of(&raster, Backdrop::None, pixels).unwrap().view;
+            assert_eq!((view.view().width(), view.view().height()), want, "{pixels}");
+        }
+    }
+
+    #[test]
     fn a_mirrored_look_tells_where_faces_are_in_the_picture() {
         struct Left;
         impl Detector for Left {

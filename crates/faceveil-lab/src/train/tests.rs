@@ -19,6 +19,9 @@ struct Typed {
     train: TrainArgs,
 }
 
+/// A gate network that trains fast.
+const SMALL: &str = "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2";
+
 fn args(out: &Path, more: &[&str]) -> TrainArgs {
     let out = out.display().to_string();
     let fixed = ["train", "--shared", "nowhere", "--out", &out, "--batch", "2", "--epoch", "3"];
@@ -53,7 +56,7 @@ fn train(args: &TrainArgs) -> Result<State> {
 /// Going on after a kill gives the weights of a run that nobody disturbed, bit by bit.
 #[test]
 fn a_run_that_goes_on_is_the_run_that_was_not_killed() {
-    for net in ["gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "direct"] {
+    for net in [SMALL, "direct"] {
         let folder = tempfile::tempdir().expect("a folder");
         let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
         for f in [&whole, &parts] {
@@ -83,18 +86,8 @@ fn runs_with_hints_and_with_rounding_go_on_as_well() {
     fs::create_dir(&teacher).expect("a folder");
     train(&args(&teacher, &["--net", "gate-teacher", "--size", "64", "--steps", "1"])).expect("it trains");
     let teacher = teacher.join("last.ckpt").display().to_string();
-    let fixed = [
-        "--net",
-        "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2",
-        "--steps",
-        "6",
-        "--teacher",
-        &teacher,
-        "--teacher-size",
-        "192",
-        "--hint",
-        "0.5",
-    ];
+    let fixed =
+        ["--net", SMALL, "--steps", "6", "--teacher", &teacher, "--teacher-size", "192", "--hint", "0.5"];
     let (hints, rounds) = (fixed.to_vec(), [fixed.as_slice(), &["--qat"]].concat());
     for (n, more) in [&hints, &rounds].into_iter().enumerate() {
         let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(format!("{name}{n}")));
@@ -131,11 +124,7 @@ fn an_exported_file_is_gone_on_with() {
         path
     };
     let first = made("first");
-    train(&args(
-        &first,
-        &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "90", "--average", "0.9"],
-    ))
-    .expect("it trains");
+    train(&args(&first, &["--net", SMALL, "--steps", "90", "--average", "0.9"])).expect("it trains");
     let file = folder.path().join("gate.fvnw");
     let weights = crate::judge::export::gate(&first.join("last.ckpt")).expect("it is a gate network");
     fs::write(&file, weights.to_bytes().expect("it is right")).expect("written");
@@ -143,16 +132,7 @@ fn an_exported_file_is_gone_on_with() {
     let file = file.display().to_string();
     for more in [&[][..], &["--renew-norms"], &["--qat"]] {
         let out = made(more.first().unwrap_or(&"folded"));
-        let fixed = [
-            "--net",
-            "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2",
-            "--steps",
-            "1",
-            "--rate",
-            "1e-6",
-            "--from",
-            &file,
-        ];
+        let fixed = ["--net", SMALL, "--steps", "1", "--rate", "1e-6", "--from", &file];
         train(&args(&out, &[&fixed, more].concat())).expect("it goes on");
         let next = column(&out, "val_loss")[0];
         assert!((next - last).abs() < 0.15 * last, "{more:?}: {last}, then {next}");
@@ -186,20 +166,15 @@ fn a_larger_frame_is_the_same_frame() {
 #[test]
 fn another_runs_checkpoint_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    train(&args(folder.path(), &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "3"]))
-        .expect("it trains");
-    let other = train(&args(
-        folder.path(),
-        &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "6", "--seed", "9"],
-    ));
+    train(&args(folder.path(), &["--net", SMALL, "--steps", "3"])).expect("it trains");
+    let other = train(&args(folder.path(), &["--net", SMALL, "--steps", "6", "--seed", "9"]));
     assert!(format!("{:#}", other.expect_err("another seed")).contains("another run"));
 }
 
 #[test]
 fn the_loss_falls_and_the_run_folder_tells_how() {
     let folder = tempfile::tempdir().expect("a folder");
-    train(&args(folder.path(), &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "30"]))
-        .expect("it trains");
+    train(&args(folder.path(), &["--net", SMALL, "--steps", "30"])).expect("it trains");
     let table = fs::read_to_string(folder.path().join("log.csv")).expect("a table");
     let losses: Vec<f64> = table
         .lines()
@@ -216,8 +191,7 @@ fn the_loss_falls_and_the_run_folder_tells_how() {
 #[test]
 fn a_number_that_is_none_ends_the_run_and_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let typed =
-        args(folder.path(), &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "6"]);
+    let typed = args(folder.path(), &["--net", SMALL, "--steps", "6"]);
     let mut run = Run::new(&typed, sources()).expect("a run");
     run.state.values[0] = f32::NAN;
     assert!(run.go(&typed).expect_err("it cannot train").to_string().contains("broken.ckpt"));
@@ -234,14 +208,9 @@ fn a_student_learns_from_a_teacher() {
     for f in [&teacher, &student] {
         fs::create_dir(f).expect("a folder");
     }
-    train(&args(&teacher, &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "3"]))
-        .expect("it trains");
+    train(&args(&teacher, &["--net", SMALL, "--steps", "3"])).expect("it trains");
     let path = teacher.join("last.ckpt").display().to_string();
-    train(&args(
-        &student,
-        &["--net", "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", "--steps", "3", "--teacher", &path],
-    ))
-    .expect("it learns");
+    train(&args(&student, &["--net", SMALL, "--steps", "3", "--teacher", &path])).expect("it learns");
     let table = fs::read_to_string(student.join("log.csv")).expect("a table");
     let distilled: f64 =
         table.lines().nth(1).and_then(|l| l.split(',').nth(3)).and_then(|v| v.parse().ok()).expect("a loss");

@@ -6,14 +6,12 @@ use crate::net::forward::{Mode, Weights};
 
 /// What comes out, gradients and statistics of a random batch through burn and through [`Fast`] are the same, with batch
 /// norms and without.
+/// A gate network that trains fast.
+const SMALL: &str = "gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2";
+
 #[test]
 fn the_fast_path_is_burns_path() {
-    for (name, folded) in [
-        ("gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", false),
-        ("direct", false),
-        ("gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2", true),
-        ("direct", true),
-    ] {
+    for (name, folded) in [(SMALL, false), ("direct", false), (SMALL, true), ("direct", true)] {
         let whole = faceveil_net::by_name(name).expect("it is listed");
         let whole = if folded { whole.without_norms() } else { whole };
         // A third of the side: 8, 4, 2 and 1 places, so that no plane is a multiple of the vectors' width.
@@ -80,7 +78,7 @@ type Rounded = (Graph, Layout, Vec<f32>, Vec<(f32, f32)>, Vec<f32>);
 
 /// A small gate network without norms, with ranges that cut a little off, and a picture.
 fn rounded() -> Rounded {
-    let graph = faceveil_net::by_name("gate-96_16.0.1.1_24.1.2.2_32.1.2.2_48.1.1.2").expect("it is listed");
+    let graph = faceveil_net::by_name(SMALL).expect("it is listed");
     let graph = graph.resized(32, 32).expect("it goes through").without_norms();
     let layout = Layout::of(&graph);
     let mut random = Random::new(11);
