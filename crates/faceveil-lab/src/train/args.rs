@@ -71,6 +71,13 @@ pub struct TrainArgs {
     /// Share of the steps at three quarters of the side
     #[arg(long, default_value_t = 0.0)]
     pub small: f64,
+    /// Share of frames that show the whole picture nearly as in use; the others are changed more
+    #[arg(long, default_value_t = 0.0)]
+    pub plain: f32,
+    /// How often a set's pictures are taken, beside the other sets: fddb=0.6 [default: fddb=0.35 masks_voc=0.19
+    /// negatives=0.23 youtube_keypoints=0.1 crops_web=0.07 utkface=0.04 roboflow_yolo=0.02]
+    #[arg(long = "share", value_name = "SET=SHARE", value_parser = share)]
+    pub shares: Vec<(String, f64)>,
     /// Seed of weights and pictures
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -105,6 +112,14 @@ pub struct TrainArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     pub device: Device,
+}
+
+fn share(text: &str) -> Result<(String, f64), String> {
+    let (set, share) = text.split_once('=').ok_or("wanted is SET=SHARE")?;
+    match share.parse::<f64>() {
+        Ok(share) if (0.0..=1000.0).contains(&share) => Ok((set.to_owned(), share)),
+        _ => Err(format!("{share:?} is no share of 0 or more")),
+    }
 }
 
 /// Arguments of `curves`.

@@ -40,7 +40,7 @@ pub fn batch(sources: &[Source], order: &Order, step: u64, side: usize) -> Batch
     for i in 0..order.len {
         let mut random = Random::stream(order.seed, step * order.len as u64 + i as u64);
         let pick = |random: &mut Random| pick(sources, random);
-        let mut canvas = augment::drawn(order.factor * side, order.task, &mut random, pick);
+        let mut canvas = augment::drawn(order.factor * side, order.task, order.plain, &mut random, pick);
         if order.factor > 1 {
             batch.large.extend(canvas.pixels());
             canvas = canvas.shrunk(order.factor);
@@ -82,7 +82,7 @@ pub fn sheet(batch: &Batch, side: usize, task: Task) -> Vec<u8> {
 }
 
 fn pick<'s>(sources: &'s [Source], random: &mut Random) -> &'s Photo {
-    let usable = || sources.iter().filter(|s| !s.train.is_empty());
+    let usable = || sources.iter().filter(|s| s.share > 0.0 && !s.train.is_empty());
     let all: f64 = usable().map(|s| s.share).sum();
     let mut at = random.unit() * all;
     let mut chosen = None;
@@ -110,6 +110,8 @@ pub struct Order {
     pub len: usize,
     /// What the network is to give.
     pub task: Task,
+    /// Share of frames that are drawn nearly as in use.
+    pub plain: f32,
     /// How many times as large a teacher's frame is; 1 if it is the same, or there is none.
     pub factor: usize,
 }

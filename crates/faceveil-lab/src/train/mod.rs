@@ -42,11 +42,13 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode> {
     args.device.check()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let begun = Instant::now();
-    let sources = Arc::new(sources::load(&args.shared, args.labels.as_deref(), args.limit)?);
+    let mut sources = sources::load(&args.shared, args.labels.as_deref(), args.limit)?;
+    sources::share_out(&mut sources, &args.shares)?;
+    let sources = Arc::new(sources);
     eprintln!("pictures read in {:.0} s", begun.elapsed().as_secs_f64());
     if let Some(path) = &args.show {
         let (side, task) = (graph.input_shape().height, task(&graph));
-        let order = Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, factor: 1 };
+        let order = Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, plain: args.plain, factor: 1 };
         let batch = feed::batch(&sources, &order, 0, side);
         fs::write(path, feed::sheet(&batch, side, task)).with_context(|| path.display().to_string())?;
         return Ok(ExitCode::SUCCESS);

@@ -64,7 +64,7 @@ impl Run {
         match start {
             Start::New => {}
             Start::From(trained) => {
-                let order = Order { seed: args.seed, from: 0, to: 1, len: MEASURED, task, factor: 1 };
+                let order = Order { seed: args.seed, from: 0, to: 1, len: MEASURED, task, plain: args.plain, factor: 1 };
                 let pixels = || (feed::batch(&sources, &order, 0, full).pixels, MEASURED);
                 state.begin_with(trained.begin(&graph, pixels)?);
             }
@@ -108,6 +108,7 @@ impl Run {
             to: args.steps,
             len: args.batch,
             task: self.task,
+            plain: args.plain,
             factor: self.teacher.as_ref().map_or(1, Teacher::factor),
         };
         let feed = feed::start(Arc::clone(&self.sources), order, side);
@@ -296,7 +297,7 @@ fn about(args: &TrainArgs, graph: &Graph, folded: bool, sources: &[Source]) -> s
         .collect();
     serde_json::json!({
         "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "rate": args.rate, "seed": args.seed,
-        "schedule": args.schedule, "small": args.small, "epoch": args.epoch, "decay": args.decay, "average": args.average,
+        "schedule": args.schedule, "small": args.small, "plain": args.plain, "epoch": args.epoch, "decay": args.decay, "average": args.average,
         "dice": args.dice, "ssim": args.ssim, "edge": args.edge, "distil": args.distil, "hint": args.hint,
         "teacher": args.teacher.is_some(), "device": args.device, "patience": args.patience, "stop": args.stop,
         "pictures": counts, "data": sources::fingerprint(sources), "revision": revision,

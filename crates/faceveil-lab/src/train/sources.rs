@@ -80,6 +80,24 @@ pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<So
     Ok(sources)
 }
 
+/// Sets how often the pictures of the named sets are taken.
+///
+/// # Errors
+/// If there is no set of that name, or no picture would ever be taken.
+pub fn share_out(sources: &mut [Source], shares: &[(String, f64)]) -> Result<()> {
+    for (name, share) in shares {
+        let Some(source) = sources.iter_mut().find(|s| s.name == name) else {
+            let known: Vec<_> = sources.iter().map(|s| s.name).collect();
+            bail!("no set {name} to take a share of; there are {}", known.join(", "));
+        };
+        source.share = *share;
+    }
+    if !sources.iter().any(|s| s.share > 0.0 && !s.train.is_empty()) {
+        bail!("all shares are 0: nothing would be trained on");
+    }
+    Ok(())
+}
+
 impl Source {
     fn push(&mut self, set: Set, name: &str, photo: Photo) {
         let side = if is_valid(set, name) { &mut self.valid } else { &mut self.train };

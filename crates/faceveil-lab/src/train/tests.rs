@@ -143,9 +143,48 @@ fn an_exported_file_is_gone_on_with() {
     assert!(train(&other).expect_err("another network").to_string().contains("none for gate"));
 }
 
+/// A plain frame holds the whole picture about where it is in use, and what is drawn otherwise is not touched by the choice.
+#[test]
+fn plain_frames_are_nearly_those_in_use() {
+    let task = Task::Mask { cell: 4 };
+    let order = Order { seed: 5, from: 0, to: 1, len: 40, task, plain: 1.0, factor: 1 };
+    let faces = sources();
+    let batch = feed::batch(&faces[..1], &order, 0, 64);
+    let area = |target: &[f32]| target.iter().sum::<f32>();
+    let in_use: Vec<f32> = (faces[0].train.iter())
+        .map(|photo| area(&augment::letterboxed(photo, 64, task).target))
+        .collect();
+    let (least, most) =
+        in_use.iter().fold((f32::MAX, 0f32), |(low, high), &a| (low.min(a), high.max(a)));
+    for target in batch.target.chunks(256) {
+        let area = area(target);
+        assert!(area > least * 0.6 && area < most * 1.4, "{area} beside {least} to {most}");
+    }
+    let mean = |plain| area(&feed::batch(&faces[..1], &Order { plain, ..order }, 0, 64).target);
+    assert_ne!(mean(0.0), mean(0.5));
+}
+
+#[test]
+fn shares_of_sets_can_be_chosen() {
+    let mut all = sources_of();
+    sources::share_out(&mut all, &[("free".to_owned(), 0.0)]).expect("it is there");
+    let order =
+        Order { seed: 1, from: 0, to: 1, len: 16, task: Task::Mask { cell: 4 }, plain: 1.0, factor: 1 };
+    let batch = feed::batch(&all, &order, 0, 64);
+    assert!(batch.target.chunks(256).all(|t| t.iter().any(|&v| v > 0.5)), "every picture has a face");
+    let wrong = |name: &str, share| sources::share_out(&mut sources_of(), &[(name.to_owned(), share)]);
+    assert!(wrong("disks", 1.0).expect_err("no such set").to_string().contains("discs, free"));
+    let none = [("discs".to_owned(), 0.0), ("free".to_owned(), 0.0)];
+    assert!(sources::share_out(&mut sources_of(), &none).is_err());
+}
+
+fn sources_of() -> Vec<Source> {
+    Arc::into_inner(sources()).expect("nobody else has them")
+}
+
 #[test]
 fn a_larger_frame_is_the_same_frame() {
-    let order = Order { seed: 3, from: 0, to: 1, len: 3, task: Task::Mask { cell: 4 }, factor: 2 };
+    let order = Order { seed: 3, from: 0, to: 1, len: 3, task: Task::Mask { cell: 4 }, plain: 0.0, factor: 2 };
     let both = feed::batch(&sources(), &order, 0, 64);
     assert_eq!((both.pixels.len(), both.large.len()), (3 * 3 * 64 * 64, 3 * 3 * 128 * 128));
     let large = feed::batch(&sources(), &Order { factor: 1, ..order }, 0, 128);
@@ -230,7 +269,7 @@ fn every_network_takes_a_step() {
         let way = Way { slow: true, ..Way::default() };
         let mut engine = Engine::new(&small, task, terms, 8, &way).expect("burn has all");
         let mut state = State::new(&small, 1);
-        let order = Order { seed: 1, from: 0, to: 1, len: 8, task, factor: 1 };
+        let order = Order { seed: 1, from: 0, to: 1, len: 8, task, plain: 0.0, factor: 1 };
         let batch = feed::batch(&sources(), &order, 0, 32);
         let before = engine.step(&state, &batch, None).expect("a step");
         for _ in 0..3 {

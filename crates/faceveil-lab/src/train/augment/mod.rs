@@ -36,13 +36,29 @@ pub enum Task {
 
 /// The whole picture in the frame, as in use: its longer side fills it, at the top left, the rest black.
 pub fn letterboxed(photo: &Photo, side: usize, task: Task) -> Sample {
-    let (w, h) = photo.size();
-    let scale = w.max(h) as f64 / side as f64;
-    let middle = scale * side as f64 / 2.0 - 0.5;
-    let view = View { centre: (middle, middle), turn: [scale, 0.0, 0.0, scale] };
+    let view = whole(photo, side);
     let mut canvas = Canvas::new(side, task);
     canvas.draw(photo, &view, (0, 0, side), 0.0, Outside::Colour([0.0; 3]));
     canvas.finish()
+}
+
+fn whole(photo: &Photo, side: usize) -> View {
+    let (w, h) = photo.size();
+    let scale = w.max(h) as f64 / side as f64;
+    let middle = scale * side as f64 / 2.0 - 0.5;
+    View { centre: (middle, middle), turn: [scale, 0.0, 0.0, scale] }
+}
+
+/// The whole picture nearly as in use: mirrored half of the time, a little aside, a little larger or smaller.
+pub fn plain_view(photo: &Photo, side: usize, random: &mut Random) -> View {
+    let fit = whole(photo, side);
+    let scale = fit.turn[0] * random.ratio([0.87, 1.15]);
+    let flip = if random.happens(0.5) { -1.0 } else { 1.0 };
+    let mut shifted = |middle: f64| middle + scale * side as f64 * random.between([-0.06, 0.06]);
+    // Mirrored about the picture's own middle, not the frame's.
+    let across = if flip < 0.0 { photo.size().0 as f64 - 1.0 - fit.centre.0 } else { fit.centre.0 };
+    let centre = (shifted(across), shifted(fit.centre.1));
+    View { centre, turn: [scale * flip, 0.0, 0.0, scale] }
 }
 
 /// A random view of `side` pixels.
@@ -73,14 +89,26 @@ pub fn view(photo: &Photo, side: usize, random: &mut Random) -> View {
     View { centre, turn: [cos * sx, -sin * sy, sin * sx, cos * sy] }
 }
 
-/// Draws one frame from `pick`, which gives a random picture each time.
+/// Draws one frame from `pick`, which gives a random picture each time; with the chance `plain` as [`plain_view`] shows it,
+/// with nothing before the faces.
 pub fn drawn<'p>(
     side: usize,
     task: Task,
+    plain: f32,
     random: &mut Random,
     mut pick: impl FnMut(&mut Random) -> &'p Photo,
 ) -> Canvas {
     let mut canvas = Canvas::new(side, task);
+    // Without plain frames nothing is drawn for the question: such runs see what they saw before there were any.
+    if plain > 0.0 && random.happens(plain) {
+        let photo = pick(random);
+        let view = plain_view(photo, side, random);
+        canvas.draw(photo, &view, (0, 0, side), 0.0, Outside::Colour([0.0; 3]));
+        if random.happens(0.5) {
+            canvas.recolour(random);
+        }
+        return canvas;
+    }
     let parts: &[Window] = &if random.happens(0.15) {
         let half = side / 2;
         vec![(0, 0, half), (half, 0, half), (0, half, half), (half, half, half)]
