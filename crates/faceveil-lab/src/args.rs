@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::compare::args::CompareArgs;
 use crate::dataset::args::DatasetArgs;
 use crate::judge::args::{EvaluateArgs, ExportArgs};
+use crate::net::NetsArgs;
 use crate::quant::args::{ImportArgs, QuantizeArgs};
 use crate::study::args::{AblationArgs, LabelArgs, MakeArgs, SweepArgs};
 use crate::train::args::{BenchArgs, CurvesArgs, TrainArgs};
@@ -24,7 +25,7 @@ pub enum Verb {
     /// Pictures with their faces, blurred and masked, in one layout: build, label, look at
     Dataset(DatasetArgs),
     /// List the networks with what they cost
-    Nets,
+    Nets(NetsArgs),
     /// Label further pictures by our own detectors, to train on
     Label(LabelArgs),
     /// Train a network

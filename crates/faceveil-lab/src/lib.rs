@@ -41,7 +41,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Verb::Dataset(args) => dataset::run(args),
-        Verb::Nets => net::list(),
+        Verb::Nets(args) => net::list(&args),
         Verb::Label(args) => study::label::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Bench(args) => train::bench::run(&args),

@@ -48,7 +48,8 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode> {
     eprintln!("pictures read in {:.0} s", begun.elapsed().as_secs_f64());
     if let Some(path) = &args.show {
         let (side, task) = (graph.input_shape().height, task(&graph));
-        let order = Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, plain: args.plain, factor: 1 };
+        let order =
+            Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, plain: args.plain, factor: 1 };
         let batch = feed::batch(&sources, &order, 0, side);
         fs::write(path, feed::sheet(&batch, side, task)).with_context(|| path.display().to_string())?;
         return Ok(ExitCode::SUCCESS);

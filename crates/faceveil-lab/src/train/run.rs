@@ -64,7 +64,15 @@ impl Run {
         match start {
             Start::New => {}
             Start::From(trained) => {
-                let order = Order { seed: args.seed, from: 0, to: 1, len: MEASURED, task, plain: args.plain, factor: 1 };
+                let order = Order {
+                    seed: args.seed,
+                    from: 0,
+                    to: 1,
+                    len: MEASURED,
+                    task,
+                    plain: args.plain,
+                    factor: 1,
+                };
                 let pixels = || (feed::batch(&sources, &order, 0, full).pixels, MEASURED);
                 state.begin_with(trained.begin(&graph, pixels)?);
             }

@@ -151,11 +151,9 @@ fn plain_frames_are_nearly_those_in_use() {
     let faces = sources();
     let batch = feed::batch(&faces[..1], &order, 0, 64);
     let area = |target: &[f32]| target.iter().sum::<f32>();
-    let in_use: Vec<f32> = (faces[0].train.iter())
-        .map(|photo| area(&augment::letterboxed(photo, 64, task).target))
-        .collect();
-    let (least, most) =
-        in_use.iter().fold((f32::MAX, 0f32), |(low, high), &a| (low.min(a), high.max(a)));
+    let in_use: Vec<f32> =
+        (faces[0].train.iter()).map(|photo| area(&augment::letterboxed(photo, 64, task).target)).collect();
+    let (least, most) = in_use.iter().fold((f32::MAX, 0f32), |(low, high), &a| (low.min(a), high.max(a)));
     for target in batch.target.chunks(256) {
         let area = area(target);
         assert!(area > least * 0.6 && area < most * 1.4, "{area} beside {least} to {most}");
@@ -184,7 +182,8 @@ fn sources_of() -> Vec<Source> {
 
 #[test]
 fn a_larger_frame_is_the_same_frame() {
-    let order = Order { seed: 3, from: 0, to: 1, len: 3, task: Task::Mask { cell: 4 }, plain: 0.0, factor: 2 };
+    let order =
+        Order { seed: 3, from: 0, to: 1, len: 3, task: Task::Mask { cell: 4 }, plain: 0.0, factor: 2 };
     let both = feed::batch(&sources(), &order, 0, 64);
     assert_eq!((both.pixels.len(), both.large.len()), (3 * 3 * 64 * 64, 3 * 3 * 128 * 128));
     let large = feed::batch(&sources(), &Order { factor: 1, ..order }, 0, 128);
