@@ -103,7 +103,7 @@ fn requantizing_rounds_as_the_definition_does() {
 }
 
 /// Places, channels in and out: tails of every vector width, and the shapes that our networks use.
-const POINTS: [[usize; 3]; 18] = [
+const POINTS: [[usize; 3]; 23] = [
     [1, 1, 1],
     [3, 5, 7],
     [8, 16, 4],
@@ -122,6 +122,13 @@ const POINTS: [[usize; 3]; 18] = [
     [3, 300, 5],
     [3, 1100, 6],
     [5, 3, 300],
+    // One channel of many places, and places beyond a number of sixty-four.
+    [64, 16, 1],
+    [150, 32, 1],
+    [70, 24, 1],
+    // A last group of eight channels, alone and beside others.
+    [21, 12, 8],
+    [19, 20, 56],
 ];
 
 #[test]
@@ -207,7 +214,10 @@ fn depth_shapes() -> Vec<DepthShape> {
     let behind = DepthShape { pad_top: 0, pad_left: 0, ..DepthShape::same(8, 8, 12, 2) };
     let large = DepthShape { kernel: 5, pad_top: 2, pad_left: 2, ..DepthShape::same(6, 7, 5, 1) };
     let far = DepthShape::same(10, 7, 24, 3);
-    let mut shapes = vec![behind, large, far];
+    // Step 1 with padding on one side only, and with none.
+    let askew = DepthShape { pad_top: 2, pad_left: 0, ..DepthShape::same(5, 6, 20, 1) };
+    let inside = DepthShape { out_h: 3, out_w: 5, pad_top: 0, pad_left: 0, ..DepthShape::same(5, 7, 16, 1) };
+    let mut shapes = vec![behind, large, far, askew, inside];
     let (small, big) =
         ([(1, 1, 1), (2, 2, 4), (5, 7, 9), (3, 33, 17)], [(4, 4, 64), (8, 8, 40), (16, 16, 48)]);
     for (h, w, c) in small.into_iter().chain(big).chain([(3, 4, 150)]) {
@@ -247,7 +257,7 @@ fn depthwise_is_the_sum_of_products_also_in_place() {
         first_difference(&got, &want, &format!("portable {shape:?}"));
         let mut map = x.clone();
         let in_place = depthwise_in_place(&shape, &mut map, in_zero, &owned.layer(), &mut scratch);
-        if stride == 1 && kernel == 3 {
+        if shape == DepthShape::same(h, w, c, 1) {
             in_place.unwrap();
             first_difference(&map, &want, &format!("in place {shape:?}"));
             map.copy_from_slice(&x);

@@ -89,7 +89,7 @@ fn each_way_does_depthwise_layers_as_the_portable_one() {
             if took {
                 first_difference(&got, &want, &format!("{} {shape:?}", way.name));
             }
-            if took && shape.stride == 1 {
+            if took && shape == DepthShape::same(h, w, c, 1) {
                 let mut map = x.clone();
                 let layer = owned.layer();
                 assert!((way.depthwise_in_place)(&shape, &mut map, in_zero, &layer, &mut scratch));
@@ -124,7 +124,10 @@ fn a_prepared_transposed_convolution_is_the_portable_one() {
 fn each_way_reads_frames_as_the_portable_one() {
     let mut random = Random(24);
     let mut bytes = Vec::new();
-    for (width, height, block, channels) in [(8, 8, 4, 16), (36, 20, 4, 17), (8, 4, 2, 5), (9, 6, 3, 40)] {
+    // Among them rows of squares that divide into tiles, and that do not.
+    let shapes =
+        [(8, 8, 4, 16), (36, 20, 4, 17), (8, 4, 2, 5), (9, 6, 3, 40), (64, 12, 4, 16), (72, 16, 8, 24)];
+    for (width, height, block, channels) in shapes {
         for (format, len) in frames(&mut random, &mut bytes, width, height) {
             if format == PixelFormat::Yuv422 && width % 2 == 1 {
                 continue;
@@ -174,6 +177,71 @@ fn each_way_adds_as_the_portable_one() {
             let mut got = b[..a.len()].to_vec();
             assert!((way.add_in_place)(&sum, &a, &mut got), "{}", way.name);
             first_difference(&got, &want_plain, &format!("{} add {h}×{w}×{c}", way.name));
+        }
+    }
+}
+
+/// Sums as large as a fast form may take, with any scale that it may take: the products are next to nothing.
+#[test]
+fn each_way_rounds_any_sum_as_the_portable_one() {
+    let mut random = Random(28);
+    for case in 0..400 {
+        let (c_in, c_out) = (4, 1 + random.below(40) as usize);
+        let shape = PointShape { places: 9, c_in, c_out };
+        let mut owned = Owned::random(&mut random, c_in * c_out, c_in, c_out, true);
+        for channel in 0..c_out {
+            let most = (1 << 30) - (c_in as i64) * (1 << 14) - 1;
+            let bias = match random.below(4) {
+                0 => most,
+                1 => -most,
+                _ => ((random.word() as i64) >> (33 + random.below(30))).clamp(-most, most),
+            };
+            owned.bias[channel] = bias as i32;
+            owned.shift[channel] = random.below(23) as i8;
+            owned.multiplier[channel] = match random.below(5) {
+                0 => 0,
+                1 => i32::MAX,
+                2 => 1 << 30,
+                _ => (random.word() >> 33) as i32,
+            };
+        }
+        owned.zero = [i8::MIN, -1, 0, i8::MAX][case % 4];
+        let x = random.values(shape.places * c_in);
+        let mut want = dirty(shape.places * c_out);
+        portable::pointwise(&shape, &x, &owned.layer(), &mut want);
+        for way in present() {
+            let mut got = dirty(want.len());
+            assert!(packed(way, &owned.layer(), c_in).pointwise(&shape, &x, &owned.layer(), &mut got));
+            first_difference(&got, &want, &format!("{} case {case}", way.name));
+        }
+    }
+}
+
+/// Every pair of values, with any scales that a fast form may take.
+#[test]
+fn each_way_adds_all_pairs_as_the_portable_one() {
+    let mut random = Random(29);
+    let (a, b): (Vec<i8>, Vec<i8>) =
+        (0..=u16::MAX).map(|pair| pair.to_le_bytes()).map(|[a, b]| (a as i8, b as i8)).unzip();
+    for case in 0..40 {
+        let mut sum = random_sum(&mut random);
+        for term in [&mut sum.a, &mut sum.b] {
+            match (case + random.below(2)) % 4 {
+                0 => (term.multiplier, term.shift) = (1 << 30, 0),
+                1 => (term.multiplier, term.shift) = (i32::MAX, random.below(32) as i8),
+                2 => (term.multiplier, term.shift) = ((random.word() >> 33) as i32, random.below(32) as i8),
+                _ => {}
+            }
+        }
+        if case % 3 == 0 {
+            (sum.multiplier, sum.shift) = ((random.word() >> 33) as i32, 1 + random.below(22) as i8);
+        }
+        let mut want = b.clone();
+        portable::add_in_place(&sum, &a, &mut want);
+        for way in present() {
+            let mut got = b.clone();
+            assert!((way.add_in_place)(&sum, &a, &mut got), "{}", way.name);
+            first_difference(&got, &want, &format!("{} {sum:?}", way.name));
         }
     }
 }

@@ -1,18 +1,23 @@
-//! Convolutions of each channel by itself with AVX-512: 16 channels a register, a tap's product in a lane of its own. With
-//! step 1 a column of three values is read once and goes into the three outputs that it belongs to.
+//! Convolutions of each channel by itself, 16 channels at a time: of a column four rows lie beside each other, so that one
+//! instruction adds a column's products. With step 1 the four rows serve two rows of outputs.
 #![allow(unused_unsafe, reason = "newer compilers take intrinsics in such functions as safe")]
 #![allow(clippy::incompatible_msrv, reason = "only on PCs, which have the workspace's compiler")]
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 use super::super::is_plain;
-use super::super::rows::{Rows, each_row, each_row_in_place};
-use super::{Bounds, LANES, Scales, mask, present};
+use super::super::rows::each_row;
+use super::groups::start;
+use super::{Bounds, Channels, HALF, LANES, Scales, load, quarters, store, transposed};
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::DepthShape;
 
+/// Blocks of channels whose constants are kept at once.
+const BLOCKS: usize = 8;
+
 fn takes(shape: &DepthShape, layer: &Layer<'_>) -> bool {
-    present() && shape.kernel == 3 && is_plain(layer, 9)
+    super::present() && shape.kernel == 3 && is_plain(layer, 9)
 }
 
 pub(in crate::kernels) fn depthwise(
@@ -23,9 +28,26 @@ pub(in crate::kernels) fn depthwise(
     _: &mut [i8],
     out: &mut [i8],
 ) -> bool {
-    // SAFETY: the processor was asked.
-    takes(shape, layer)
-        && each_row(shape, input, out, |rows, out| unsafe { depth_row(shape, rows, in_zero, layer, out) })
+    if !takes(shape, layer) {
+        return false;
+    }
+    for from in (0..shape.c).step_by(BLOCKS * LANES) {
+        // SAFETY: the processor was asked, and the caller has checked the lengths.
+        unsafe {
+            let mut room = [const { MaybeUninit::uninit() }; BLOCKS];
+            let blocks = blocks(layer, from, &mut room);
+            let row = Row::new(shape, in_zero, layer);
+            if shape.stride == 1 {
+                row.pairs(blocks, input, out);
+            } else {
+                each_row(shape, input, out, |rows, out| {
+                    let rows = rows.map(|r| r.map(<[i8]>::as_ptr));
+                    row.one(blocks, rows, out.as_mut_ptr());
+                });
+            }
+        }
+    }
+    true
 }
 
 pub(in crate::kernels) fn depthwise_in_place(
@@ -35,110 +57,339 @@ pub(in crate::kernels) fn depthwise_in_place(
     layer: &Layer<'_>,
     scratch: &mut [i8],
 ) -> bool {
-    // SAFETY: the processor was asked.
-    takes(shape, layer)
-        && each_row_in_place(shape, map, scratch, |rows, out| unsafe {
-            depth_row(shape, rows, in_zero, layer, out);
-        })
+    if !takes(shape, layer) || scratch.len() < 2 * shape.w * shape.c {
+        return false;
+    }
+    for from in (0..shape.c).step_by(BLOCKS * LANES) {
+        // SAFETY: the processor was asked, and the caller has checked the lengths.
+        unsafe {
+            let mut room = [const { MaybeUninit::uninit() }; BLOCKS];
+            let blocks = blocks(layer, from, &mut room);
+            Row::new(shape, in_zero, layer).pairs_in_place(blocks, map, scratch);
+        }
+    }
+    true
 }
 
-/// Three rows of inputs: where a column's 16 channels lie.
-struct Columns<'r> {
-    rows: Rows<'r>,
-    zero: __m512i,
-    columns: usize,
-    channels: usize,
-    from: usize,
-    lanes: __mmask16,
+/// Up to sixteen channels.
+#[derive(Clone, Copy)]
+struct Block {
+    /// Of each column of the kernel: the taps of the first three rows, those of the last three.
+    taps: [[__m512i; 2]; 3],
+    start: __m512i,
+    scales: Scales,
+    channels: Channels,
 }
 
-impl Columns<'_> {
-    /// The values of a column, one row after the other; the zero point outside the picture.
+impl Block {
+    /// # Safety
+    /// AVX-512; the layer has nine weights a channel.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn new(layer: &Layer<'_>, from: usize) -> Self {
+        let all = layer.bias.len();
+        let channels = Channels { from, count: (all - from).min(LANES) };
+        // SAFETY: only the weights of channels that are there are read.
+        unsafe {
+            let mut taps = [[_mm512_setzero_si512(); 2]; 3];
+            let mut total = _mm512_setzero_si512();
+            let mut kx = 0;
+            while kx < 3 {
+                let at = layer.weights.as_ptr().add(kx * all + from);
+                let rows = [at, at.add(3 * all), at.add(6 * all)].map(|at| load(at, channels.count));
+                let column = interleaved([rows[0], rows[1], rows[2], _mm_setzero_si128()]);
+                taps[kx] = [column, _mm512_slli_epi32(column, 8)];
+                total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), column);
+                kx += 1;
+            }
+            let start = start(channels.words(layer.bias), total);
+            Self { taps, start, scales: Scales::of(&layer.requant, channels), channels }
+        }
+    }
+
+    /// The values of an output: those of a pair's first row, or its `second` one.
     ///
     /// # Safety
-    /// AVX-512; the rows have `columns · channels` values.
+    /// AVX-512.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn at(&self, column: usize) -> [__m512i; 3] {
-        let mut values = [self.zero; 3];
-        let mut ky = 0;
-        while ky < 3 {
-            if let (Some(row), true) = (self.rows[ky], column < self.columns) {
-                // SAFETY: only lanes with channels are read.
-                unsafe {
-                    let at = row.as_ptr().add(column * self.channels + self.from);
-                    values[ky] = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(self.lanes, at));
-                }
-            }
-            ky += 1;
+    unsafe fn values(&self, columns: [__m512i; 3], second: usize) -> __m512i {
+        // SAFETY: arithmetic alone.
+        unsafe {
+            let sum = _mm512_dpbusd_epi32(self.start, columns[0], self.taps[0][second]);
+            let sum = _mm512_dpbusd_epi32(sum, columns[1], self.taps[1][second]);
+            self.scales.scale(_mm512_dpbusd_epi32(sum, columns[2], self.taps[2][second]))
         }
-        values
     }
 }
 
-/// Adds the products of a column with the taps of one column of the kernel.
+/// As many blocks as there is room for, of the channels from `from` on.
+///
+/// # Safety
+/// AVX-512; the layer has nine weights a channel.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn blocks<'r>(
+    layer: &Layer<'_>,
+    from: usize,
+    room: &'r mut [MaybeUninit<Block>; BLOCKS],
+) -> &'r [Block] {
+    let mut count = 0;
+    for (block, from) in room.iter_mut().zip((from..layer.bias.len()).step_by(LANES)) {
+        // SAFETY: as promised.
+        block.write(unsafe { Block::new(layer, from) });
+        count += 1;
+    }
+    // SAFETY: as many were just written.
+    unsafe { core::slice::from_raw_parts(room.as_ptr().cast(), count) }
+}
+
+/// Sixteen bytes of each of four rows: four beside each other, one of each row.
 ///
 /// # Safety
 /// AVX-512.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn add(sum: __m512i, values: &[__m512i; 3], weights: &[__m512i; 9], kx: usize) -> __m512i {
-    // SAFETY: arithmetic alone. The upper half of a word is only the value's sign: it meets a weight of 0.
+unsafe fn interleaved(rows: [__m128i; 4]) -> __m512i {
+    // SAFETY: arithmetic alone.
     unsafe {
-        let sum = _mm512_dpwssd_epi32(sum, values[0], weights[kx]);
-        let sum = _mm512_dpwssd_epi32(sum, values[1], weights[3 + kx]);
-        _mm512_dpwssd_epi32(sum, values[2], weights[6 + kx])
+        let all = _mm512_inserti32x4(_mm512_castsi128_si512(rows[0]), rows[1], 1);
+        let all = _mm512_inserti32x4(_mm512_inserti32x4(all, rows[2], 2), rows[3], 3);
+        let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        _mm512_shuffle_epi8(_mm512_permutexvar_epi32(transposed(), all), _mm512_broadcast_i32x4(order))
     }
 }
 
-/// One row of outputs, from three rows of inputs, `None` outside the picture.
-///
-/// # Safety
-/// AVX-512.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn depth_row(shape: &DepthShape, rows: Rows<'_>, in_zero: i8, layer: &Layer<'_>, out: &mut [i8]) {
-    let DepthShape { w, c, out_w, stride, pad_left, .. } = *shape;
-    assert!(out.len() == out_w * c && rows.iter().flatten().all(|row| row.len() == w * c));
-    let requant = &layer.requant;
-    for from in (0..c).step_by(LANES) {
-        let lanes = mask(c, from);
-        // SAFETY: as promised; only lanes with channels are read and written.
+/// Four rows of inputs: where a column's channels of a block lie.
+struct Columns {
+    /// First values, and values between columns: none where a row is outside the picture.
+    rows: [(*const i8, usize); 4],
+    columns: usize,
+    outside: __m512i,
+}
+
+impl Columns {
+    /// The values of a column, 128 added; the zero point outside the picture.
+    ///
+    /// # Safety
+    /// AVX-512; `count` channels are there.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn at(&self, column: usize, count: usize) -> __m512i {
+        if column >= self.columns {
+            return self.outside;
+        }
+        // SAFETY: as promised.
         unsafe {
-            let bounds = Bounds::new([requant.out_zero, requant.min, requant.max]);
-            let scales = Scales::of(requant, from);
-            let start = _mm512_maskz_loadu_epi32(lanes, layer.bias.as_ptr().add(from));
-            let low = _mm512_set1_epi32(0xffff);
-            let mut weights = [low; 9];
-            let mut tap = 0;
-            while tap < 9 {
-                let at = layer.weights.as_ptr().add(tap * c + from);
-                let words = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, at));
-                weights[tap] = _mm512_and_si512(words, low);
-                tap += 1;
+            let [a, b, c, d] = self.rows;
+            let rows = [
+                load(a.0.add(column * a.1), count),
+                load(b.0.add(column * b.1), count),
+                load(c.0.add(column * c.1), count),
+                load(d.0.add(column * d.1), count),
+            ];
+            _mm512_xor_si512(interleaved(rows), _mm512_set1_epi8(-128))
+        }
+    }
+}
+
+/// What rows of outputs have in common.
+struct Row<'r> {
+    shape: &'r DepthShape,
+    bounds: Bounds,
+    outside: __m512i,
+    zeros: [i8; LANES],
+}
+
+/// Where a row begins, if it is in the picture.
+type Begin = Option<*const i8>;
+
+impl<'r> Row<'r> {
+    /// # Safety
+    /// AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn new(shape: &'r DepthShape, zero: i8, layer: &Layer<'_>) -> Self {
+        // SAFETY: arithmetic alone.
+        unsafe {
+            let outside = _mm512_set1_epi8(zero ^ -128);
+            let bounds = Bounds::new(layer.requant.min, layer.requant.max);
+            Self { shape, bounds, outside, zeros: [zero; LANES] }
+        }
+    }
+
+    fn columns(&self, rows: [Begin; 4], block: &Block) -> Columns {
+        let row = |row: Begin| match row {
+            Some(row) => (row.wrapping_add(block.channels.from), self.shape.c),
+            None => (self.zeros.as_ptr(), 0),
+        };
+        Columns { rows: rows.map(row), columns: self.shape.w, outside: self.outside }
+    }
+
+    /// All rows of outputs with step 1, two at a time.
+    ///
+    /// # Safety
+    /// AVX-512; the lengths are the shape's.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn pairs(&self, blocks: &[Block], input: &[i8], out: &mut [i8]) {
+        let shape = self.shape;
+        let (row, out_row) = (shape.w * shape.c, shape.out_w * shape.c);
+        for (pair, out) in out.chunks_mut(2 * out_row).enumerate() {
+            let mut rows = [None; 4];
+            for (ky, begin) in rows.iter_mut().enumerate() {
+                let y = (2 * pair + ky).checked_sub(shape.pad_top).filter(|&y| y < shape.h);
+                *begin = y.map(|y| input[y * row..(y + 1) * row].as_ptr());
             }
-            let zero = _mm512_set1_epi32(in_zero.into());
-            let columns = Columns { rows, zero, columns: w, channels: c, from, lanes };
-            let to = out.as_mut_ptr().add(from);
-            if stride == 1 && pad_left == 1 {
-                // Outputs whose first column, and whose first two, were added already.
-                let mut next = add(start, &columns.at(usize::MAX), &weights, 0);
-                let mut after = add(start, &columns.at(0), &weights, 0);
-                next = add(next, &columns.at(0), &weights, 1);
-                for x in 0..out_w {
-                    let values = columns.at(x + 1);
-                    let sum = add(next, &values, &weights, 2);
-                    next = add(after, &values, &weights, 1);
-                    after = add(start, &values, &weights, 0);
-                    bounds.store(&scales, sum, lanes, to.add(x * c));
+            let both = out.len() > out_row;
+            // SAFETY: as promised.
+            unsafe { self.pair(blocks, rows, out.as_mut_ptr(), both) };
+        }
+    }
+
+    /// The same where outputs take their inputs' places, with padding all round.
+    ///
+    /// # Safety
+    /// As there; `scratch` has room for two rows.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn pairs_in_place(&self, blocks: &[Block], map: &mut [i8], scratch: &mut [i8]) {
+        let len = self.shape.w * self.shape.c;
+        let (mut above, rest) = scratch.split_at_mut(len);
+        let mut next = &mut rest[..len];
+        let mut first = true;
+        let mut rest = map;
+        while !rest.is_empty() {
+            let both = rest.len() > len;
+            let (pair, below) = rest.split_at_mut(if both { 2 * len } else { len });
+            if both {
+                next.copy_from_slice(&pair[len..]);
+            }
+            let begin = pair.as_mut_ptr();
+            let rows = [
+                (!first).then_some(above.as_ptr()),
+                Some(begin.cast_const()),
+                both.then_some(begin.wrapping_add(len).cast_const()),
+                below.get(..len).map(<[i8]>::as_ptr),
+            ];
+            // SAFETY: as promised. A column of a block is read before it is written over, and never again.
+            unsafe { self.pair(blocks, rows, begin, both) };
+            core::mem::swap(&mut above, &mut next);
+            (rest, first) = (below, false);
+        }
+    }
+
+    /// Two rows of outputs with step 1, or the first of them if `both` is not true.
+    ///
+    /// # Safety
+    /// AVX-512; the rows have all columns; the outputs may take the places of the two rows in the middle.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn pair(&self, blocks: &[Block], rows: [Begin; 4], out: *mut i8, both: bool) {
+        for block in blocks {
+            let columns = self.columns(rows, block);
+            // SAFETY: as promised. What is constant is compiled without questions; 0 stands for what the block says.
+            unsafe {
+                let out = out.add(block.channels.from);
+                match block.channels.count {
+                    LANES => self.block_pair::<LANES>(block, &columns, out, both),
+                    HALF => self.block_pair::<HALF>(block, &columns, out, both),
+                    _ => self.block_pair::<0>(block, &columns, out, both),
                 }
-            } else {
-                for x in 0..out_w {
-                    let mut sum = start;
-                    for kx in 0..3 {
-                        let column = (x * stride + kx).wrapping_sub(pad_left);
-                        sum = add(sum, &columns.at(column), &weights, kx);
-                    }
-                    bounds.store(&scales, sum, lanes, to.add(x * c));
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::pair`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn block_pair<const COUNT: usize>(
+        &self,
+        block: &Block,
+        columns: &Columns,
+        out: *mut i8,
+        both: bool,
+    ) {
+        let count = if COUNT == 0 { block.channels.count } else { COUNT };
+        let (c, out_w, left) = (self.shape.c, self.shape.out_w, self.shape.pad_left);
+        // SAFETY: as promised.
+        unsafe {
+            let mut one = columns.at(0usize.wrapping_sub(left), count);
+            let mut two = columns.at(1usize.wrapping_sub(left), count);
+            for x in (0..out_w).step_by(2) {
+                let three = columns.at((x + 2).wrapping_sub(left), count);
+                let four = columns.at((x + 3).wrapping_sub(left), count);
+                let bytes = quarters(self.bounds.bytes([
+                    block.values([one, two, three], 0),
+                    block.values([two, three, four], 0),
+                    block.values([one, two, three], 1),
+                    block.values([two, three, four], 1),
+                ]));
+                let to = out.add(x * c);
+                let below = to.wrapping_add(out_w * c);
+                let beside = x + 1 < out_w;
+                store(bytes[0], to, count);
+                if beside {
+                    store(bytes[1], to.add(c), count);
+                }
+                if both {
+                    store(bytes[2], below, count);
+                }
+                if both && beside {
+                    store(bytes[3], below.add(c), count);
+                }
+                (one, two) = (three, four);
+            }
+        }
+    }
+
+    /// A row of outputs with any step.
+    ///
+    /// # Safety
+    /// AVX-512; the rows have all columns.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn one(&self, blocks: &[Block], rows: [Begin; 3], out: *mut i8) {
+        for block in blocks {
+            let columns = self.columns([rows[0], rows[1], rows[2], None], block);
+            // SAFETY: as promised; see [`Self::pair`].
+            unsafe {
+                let out = out.add(block.channels.from);
+                match (block.channels.count, self.shape.stride) {
+                    (LANES, 2) => self.block_one::<LANES, 2>(block, &columns, out),
+                    (HALF, 2) => self.block_one::<HALF, 2>(block, &columns, out),
+                    _ => self.block_one::<0, 0>(block, &columns, out),
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::one`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn block_one<const COUNT: usize, const STRIDE: usize>(
+        &self,
+        block: &Block,
+        columns: &Columns,
+        out: *mut i8,
+    ) {
+        let count = if COUNT == 0 { block.channels.count } else { COUNT };
+        let stride = if STRIDE == 0 { self.shape.stride } else { STRIDE };
+        let (c, out_w, left) = (self.shape.c, self.shape.out_w, self.shape.pad_left);
+        // SAFETY: as promised.
+        unsafe {
+            let mut last = columns.at(0usize.wrapping_sub(left), count);
+            for x in (0..out_w).step_by(4) {
+                let mut values = [last; 4];
+                let mut n = 0;
+                while n < 4 {
+                    let column = ((x + n) * stride).wrapping_sub(left);
+                    let first = if stride == 2 { last } else { columns.at(column, count) };
+                    let second = columns.at(column.wrapping_add(1), count);
+                    last = columns.at(column.wrapping_add(2), count);
+                    values[n] = block.values([first, second, last], 0);
+                    n += 1;
+                }
+                let bytes = quarters(self.bounds.bytes(values));
+                let mut n = 0;
+                while n < 4 && x + n < out_w {
+                    store(bytes[n], out.add((x + n) * c), count);
+                    n += 1;
                 }
             }
         }

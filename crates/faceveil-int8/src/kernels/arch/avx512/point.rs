@@ -5,262 +5,96 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-use super::super::is_plain;
 use super::super::x86::Room;
-use super::{Bounds, LANES, Scales, mask, present};
-use crate::kernels::frame::{Frame, MOST_VALUES};
+use super::fetch::{Copies, Dense, Fetch, Lines, Squares, TILE, Windows};
+use super::groups::{Group, MOST_QUADS, bytes, lay_out, takes};
+use super::single::single;
+use super::{Bounds, Channels, HALF, LANES, Scales, quarters, store};
+use crate::kernels::frame::Frame;
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::{ConvShape, PointShape};
 
-/// Places that are computed together.
-const TILE: usize = 8;
-
-/// The most groups of four products in a sum.
-const MOST_QUADS: usize = 576;
-
-/// Registers of weights that are kept packed at once.
-const PANEL: usize = 2 * MOST_QUADS;
-
-/// Where the values of a place come from.
-trait Fetch {
-    /// Writes the values of `place`, each with 128 added.
-    fn fetch(&self, place: usize, values: &mut [u8]);
-
-    /// The values of `count` places from `place` on where they lie one after the other already, 128 not yet added.
-    #[inline(always)]
-    fn dense(&self, _place: usize, _count: usize, _depth: usize) -> Option<&[i8]> {
-        None
-    }
-}
-
-fn lift(from: &[i8], to: &mut [u8]) {
-    to.iter_mut().zip(from).for_each(|(to, &from)| *to = (from as u8) ^ 0x80);
-}
-
-struct Dense<'x>(&'x [i8]);
-
-impl Fetch for Dense<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [u8]) {
-        let depth = values.len();
-        lift(&self.0[place * depth..(place + 1) * depth], values);
-    }
-
-    #[inline(always)]
-    fn dense(&self, place: usize, count: usize, depth: usize) -> Option<&[i8]> {
-        self.0.get(place * depth..(place + count) * depth)
-    }
-}
-
-struct Windows<'x> {
-    shape: &'x ConvShape,
-    values: &'x [i8],
-    zero: i8,
-}
-
-impl Fetch for Windows<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [u8]) {
-        let s = self.shape;
-        for (from, to) in s.window(place).zip(values.chunks_exact_mut(s.c_in)) {
-            match from {
-                Some(from) => lift(&self.values[from..from + s.c_in], to),
-                None => to.fill((self.zero as u8) ^ 0x80),
-            }
-        }
-    }
-}
-
-struct Squares<'x>(&'x Frame<'x>, usize);
-
-impl Fetch for Squares<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [u8]) {
-        let mut bytes = [0; MOST_VALUES];
-        self.0.square(self.1, place, &mut bytes[..values.len()]);
-        lift(&bytes[..values.len()], values);
-    }
-}
-
-/// Packed weights of one group of channels, and its constants.
-#[derive(Clone, Copy)]
-struct Group {
-    weights: *const __m512i,
-    start: __m512i,
-    scales: Scales,
-    lanes: __mmask16,
-    from: usize,
-}
-
-/// Bytes of a register of packed weights.
-const REGISTER: usize = 4 * LANES;
-
-/// Lays the weights of the channels from `from` on out: four inputs of 16 channels a register, 0 where there are none.
-fn arrange(weights: &[i8], depth: usize, from: usize, packed: &mut [i8]) {
-    packed.fill(0);
-    for (lane, row) in weights.chunks_exact(depth).skip(from).take(LANES).enumerate() {
-        let quads = row.chunks_exact(4);
-        let rest = quads.remainder();
-        for (quad, to) in quads.zip(packed.chunks_exact_mut(REGISTER)) {
-            to[4 * lane..4 * lane + 4].copy_from_slice(quad);
-        }
-        if !rest.is_empty() {
-            let at = depth / 4 * REGISTER + 4 * lane;
-            packed[at..at + rest.len()].copy_from_slice(rest);
-        }
-    }
-}
-
-/// The weights of a layer as [`Room::Packed`] has them; `None` if this layer is left to another way.
-pub(in crate::kernels) fn pack(layer: &Layer<'_>, depth: usize) -> Option<std::vec::Vec<i8>> {
-    takes(layer, depth).then(|| arranged(layer.weights, depth, layer.bias.len()))
-}
-
-/// Each group of sixteen channels after the other.
-fn arranged(weights: &[i8], depth: usize, channels: usize) -> std::vec::Vec<i8> {
-    let group = depth.div_ceil(4) * REGISTER;
-    let mut packed = std::vec![0; channels.div_ceil(LANES) * group];
-    for (n, group) in packed.chunks_exact_mut(group).enumerate() {
-        arrange(weights, depth, n * LANES, group);
-    }
-    packed
-}
-
-fn takes(layer: &Layer<'_>, depth: usize) -> bool {
-    present() && (1..=MOST_QUADS).contains(&depth.div_ceil(4)) && is_plain(layer, depth)
-}
-
-/// The channels from `from` on, their weights laid out in `weights`.
-///
-/// # Safety
-/// AVX-512; there are `quads` registers of weights.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn group(layer: &Layer<'_>, quads: usize, from: usize, weights: *const __m512i) -> Group {
-    let lanes = mask(layer.bias.len(), from);
-    // SAFETY: as promised; only lanes with channels are read of the biases.
-    unsafe {
-        let mut total = _mm512_setzero_si512();
-        for quad in 0..quads {
-            let register = _mm512_loadu_si512(weights.add(quad));
-            total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), register);
-        }
-        let bias = _mm512_maskz_loadu_epi32(lanes, layer.bias.as_ptr().add(from));
-        let start = _mm512_sub_epi32(bias, _mm512_slli_epi32(total, 7));
-        Group { weights, start, scales: Scales::of(&layer.requant, from), lanes, from }
-    }
-}
+/// Bytes of groups that are kept laid out at once where there are none for good: at least one.
+const PANEL: usize = 2 * bytes(MOST_QUADS);
 
 /// All places of a convolution over channels.
 fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, room: Room<'_>, out: &mut [i8]) -> bool {
-    let (quads, channels) = (depth.div_ceil(4), layer.bias.len());
-    if !takes(layer, depth) {
-        return false;
-    }
-    let packed = match room {
+    let channels = layer.bias.len();
+    match room {
         Room::Packed(packed) => {
-            assert_eq!(packed.len(), channels.div_ceil(LANES) * quads * REGISTER);
-            Some(packed)
+            assert_eq!(packed.len(), channels.div_ceil(LANES) * bytes(depth.div_ceil(4)));
+            // SAFETY: the processor was asked before they were packed; they are as many as there should be.
+            unsafe { places(layer, depth, (0, packed), fetch, out) };
         }
-        Room::Scratch(_) => None,
-    };
-    // SAFETY: the processor was asked.
-    unsafe { panels(layer, (depth, quads, channels), packed, fetch, out) };
+        Room::Scratch(_) => {
+            if !takes(layer, depth) {
+                return false;
+            }
+            // SAFETY: the processor was asked.
+            unsafe { panels(layer, depth, fetch, out) };
+        }
+    }
     true
 }
 
+/// Lays out some groups at a time.
+///
 /// # Safety
-/// AVX-512; lengths as checked by this module's callers, at most [`MOST_QUADS`]; weights that are `packed` are all there.
+/// AVX-512; at most [`MOST_QUADS`].
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn panels(
-    layer: &Layer<'_>,
-    (depth, quads, channels): (usize, usize, usize),
-    packed: Option<&[i8]>,
-    fetch: &impl Fetch,
-    out: &mut [i8],
-) {
-    let mut panel = [const { MaybeUninit::<__m512i>::uninit() }; PANEL];
-    let mut tile = [const { MaybeUninit::<[u8; 4]>::uninit() }; TILE * MOST_QUADS];
-    let panel: *mut __m512i = panel.as_mut_ptr().cast();
-    let at_once = PANEL / quads * LANES;
-    // SAFETY: a slice of bytes that are written here; a quad has four.
-    let tile = unsafe {
-        let tile: *mut u8 = tile.as_mut_ptr().cast();
-        tile.write_bytes(0, TILE * 4 * quads);
-        core::slice::from_raw_parts_mut(tile, TILE * 4 * quads)
-    };
-    let places = out.len() / channels;
-    for begin in (0..channels).step_by(at_once) {
-        let groups = (channels - begin).min(at_once).div_ceil(LANES);
-        let mut room = [const { MaybeUninit::<Group>::uninit() }; PANEL];
-        for (n, to) in room.iter_mut().take(groups).enumerate() {
-            let from = begin + n * LANES;
-            // SAFETY: as promised; the panel has room for all of `at_once`.
-            to.write(unsafe {
-                let weights = match packed {
-                    Some(packed) => packed.as_ptr().add(from / LANES * quads * REGISTER).cast(),
-                    None => {
-                        let to = panel.add(n * quads);
-                        to.write_bytes(0, quads);
-                        let bytes = core::slice::from_raw_parts_mut(to.cast(), quads * REGISTER);
-                        arrange(layer.weights, depth, from, bytes);
-                        to.cast_const()
-                    }
-                };
-                group(layer, quads, from, weights)
-            });
-        }
-        // SAFETY: as many were just written.
-        let packed = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<Group>(), groups) };
-        for place in (0..places).step_by(TILE) {
-            let count = TILE.min(places - place);
-            let out = &mut out[place * channels..(place + count) * channels];
-            let dense = if depth % 4 == 0 { fetch.dense(place, TILE, depth) } else { None };
-            // SAFETY: as promised; whole places lie in the slices.
-            unsafe {
-                if let Some(values) = dense.filter(|_| count == TILE) {
-                    one_tile::<true>(layer, packed, quads, values.as_ptr().cast(), out);
-                    continue;
-                }
-                for (n, values) in tile.chunks_exact_mut(4 * quads).take(count).enumerate() {
-                    fetch.fetch(place + n, &mut values[..depth]);
-                }
-                one_tile::<false>(layer, packed, quads, tile.as_ptr(), out);
+unsafe fn panels(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, out: &mut [i8]) {
+    let (group, channels) = (bytes(depth.div_ceil(4)), layer.bias.len());
+    let mut panel = [const { MaybeUninit::<i8>::uninit() }; PANEL];
+    let at_once = PANEL / group;
+    for begin in (0..channels).step_by(at_once * LANES) {
+        let groups = (channels - begin).div_ceil(LANES).min(at_once);
+        // SAFETY: a slice of bytes that are written here, and then laid out.
+        unsafe {
+            let to: *mut i8 = panel.as_mut_ptr().cast();
+            to.write_bytes(0, groups * group);
+            let to = core::slice::from_raw_parts_mut(to, groups * group);
+            for (n, to) in to.chunks_exact_mut(group).enumerate() {
+                lay_out(layer, depth, Channels::new(channels, begin + n * LANES), to);
             }
+            places(layer, depth, (begin, to), fetch, out);
         }
     }
 }
 
+/// All places, of the channels from `begin` on whose groups are `packed`.
+///
 /// # Safety
-/// AVX-512; [`TILE`] lines of `quads` quads at `tile`, as many weights in each group; `out` has whole places. `LIFT`
-/// adds 128 to the values.
+/// AVX-512; whole groups of such a depth are packed; `out` has whole places of the layer's channels.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn one_tile<const LIFT: bool>(
+unsafe fn places(
     layer: &Layer<'_>,
-    packed: &[Group],
-    quads: usize,
-    tile: *const u8,
+    depth: usize,
+    (begin, packed): (usize, &[i8]),
+    fetch: &impl Fetch,
     out: &mut [i8],
 ) {
-    let (channels, requant) = (layer.bias.len(), &layer.requant);
-    // SAFETY: a group's lanes lie in its place.
+    let (quads, channels) = (depth.div_ceil(4), layer.bias.len());
+    let mut done = 0;
+    if let (1, Some(values)) = (channels, fetch.values()) {
+        // SAFETY: as promised.
+        done = unsafe { single(layer, values, depth, out) };
+    }
+    if done == out.len() {
+        return;
+    }
+    // SAFETY: as promised; the places that are left are written.
     unsafe {
-        let bounds = Bounds::new([requant.out_zero, requant.min, requant.max]);
-        let mut store = |group: &Group, sums: &[__m512i; TILE]| {
-            let mut n = 0;
-            while n * channels < out.len() {
-                let to = out.as_mut_ptr().add(n * channels + group.from);
-                bounds.store(&group.scales, sums[n], group.lanes, to);
-                n += 1;
-            }
-        };
-        let mut pairs = packed.chunks_exact(2);
-        for pair in &mut pairs {
-            let sums = products::<2, LIFT>(tile, quads, [&pair[0], &pair[1]]);
-            store(&pair[0], &sums[0]);
-            store(&pair[1], &sums[1]);
-        }
-        if let [group] = pairs.remainder() {
-            store(group, &products::<1, LIFT>(tile, quads, [group])[0]);
+        let mut copies = Copies::new(quads);
+        let bounds = Bounds::new(layer.requant.min, layer.requant.max);
+        let places = out.len() / channels;
+        let mut place = done / channels;
+        while place < places {
+            let count = TILE.min(places - place);
+            let lines = fetch.lines(place, count, depth, &mut copies);
+            let to = Places { at: out.as_mut_ptr().add(place * channels), channels, count, bounds };
+            to.tile(&lines, bytes(quads), begin, packed);
+            place += count;
         }
     }
 }
@@ -268,44 +102,226 @@ unsafe fn one_tile<const LIFT: bool>(
 /// The sums of a tile of places, for each of `G` groups of channels.
 ///
 /// # Safety
-/// As [`one_tile`].
+/// AVX-512; the values and the groups' weights are there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn products<const G: usize, const LIFT: bool>(
-    tile: *const u8,
-    quads: usize,
-    groups: [&Group; G],
-) -> [[__m512i; TILE]; G] {
-    let mut sums = [[groups[0].start; TILE]; G];
-    let mut g = 1;
-    while g < G {
-        sums[g] = [groups[g].start; TILE];
-        g += 1;
-    }
+unsafe fn products<const G: usize>(lines: &Lines, groups: &[Group; G]) -> [[__m512i; TILE]; G] {
     // Plain loops: a closure would be compiled by itself, without the vector instructions.
-    let mut quad = 0;
-    while quad < quads {
+    // SAFETY: as promised.
+    unsafe {
+        let mut sums = [[groups[0].head().start; TILE]; G];
+        let mut g = 1;
+        while g < G {
+            sums[g] = [groups[g].head().start; TILE];
+            g += 1;
+        }
+        let (mut quad, mut line) = (0, 0);
+        for _ in 0..lines.runs {
+            for at in 0..lines.run {
+                let first = _mm512_loadu_si512(groups[0].weights.add(quad));
+                let last = _mm512_loadu_si512(groups[G - 1].weights.add(quad));
+                let mut n = 0;
+                while n < TILE {
+                    let values = lines.places[n].add(line + 4 * at).cast::<i32>().read_unaligned();
+                    let values = _mm512_set1_epi32(values);
+                    sums[0][n] = _mm512_dpbusd_epi32(sums[0][n], values, first);
+                    if G > 1 {
+                        sums[G - 1][n] = _mm512_dpbusd_epi32(sums[G - 1][n], values, last);
+                    }
+                    n += 1;
+                }
+                quad += 1;
+            }
+            line += lines.line;
+        }
+        sums
+    }
+}
+
+/// The sums of a tile for a group of half a register: of two places in each.
+///
+/// # Safety
+/// As [`products`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn products_twice(lines: &Lines, group: &Group) -> [__m512i; TILE / 2] {
+    // SAFETY: as promised.
+    unsafe {
+        let mut sums = [_mm512_castsi512_si256(group.head().start); TILE];
+        let (mut quad, mut line) = (0, 0);
+        for _ in 0..lines.runs {
+            for at in 0..lines.run {
+                let weights = _mm256_loadu_si256(group.weights.add(quad).cast());
+                let mut n = 0;
+                while n < TILE {
+                    let values = lines.places[n].add(line + 4 * at).cast::<i32>().read_unaligned();
+                    sums[n] = _mm256_dpbusd_epi32(sums[n], _mm256_set1_epi32(values), weights);
+                    n += 1;
+                }
+                quad += 1;
+            }
+            line += lines.line;
+        }
+        let mut pairs = [_mm512_setzero_si512(); TILE / 2];
+        let mut n = 0;
+        while n < TILE / 2 {
+            pairs[n] = _mm512_inserti64x4(_mm512_castsi256_si512(sums[2 * n]), sums[2 * n + 1], 1);
+            n += 1;
+        }
+        pairs
+    }
+}
+
+/// Where the outputs of a tile go.
+struct Places {
+    at: *mut i8,
+    channels: usize,
+    /// Of the tile's places, those that are there.
+    count: usize,
+    bounds: Bounds,
+}
+
+impl Places {
+    /// The outputs of the channels from `from` on, whose groups of so many bytes are `packed`.
+    ///
+    /// # Safety
+    /// AVX-512; the values and the groups' weights are there, the channels can be written at each place.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn tile(&self, lines: &Lines, bytes: usize, mut from: usize, packed: &[i8]) {
+        let mut rest = packed;
         // SAFETY: as promised.
         unsafe {
-            let first = _mm512_loadu_si512(groups[0].weights.add(quad));
-            let last = _mm512_loadu_si512(groups[G - 1].weights.add(quad));
-            let mut n = 0;
-            while n < TILE {
-                let values = tile.add(4 * (n * quads + quad)).cast::<i32>().read_unaligned();
-                let mut values = _mm512_set1_epi32(values);
-                if LIFT {
-                    values = _mm512_xor_si512(values, _mm512_set1_epi8(-128));
+            while rest.len() >= 2 * bytes && self.channels - from > LANES + HALF {
+                let ((first, after), channels) = (rest.split_at(bytes), Channels::new(self.channels, from));
+                let first = Group::new(first, channels);
+                let (last, after) = after.split_at(bytes);
+                let last = Group::new(last, Channels::new(self.channels, from + LANES));
+                let groups = [first, last];
+                let sums = products::<2>(lines, &groups);
+                self.store::<0, 2>(&groups, &sums);
+                self.store::<1, 2>(&groups, &sums);
+                (rest, from) = (after, from + 2 * LANES);
+            }
+            while let Some((group, after)) = rest.split_at_checked(bytes) {
+                let group = Group::new(group, Channels::new(self.channels, from));
+                if group.channels.twice() {
+                    self.store_twice(&group, &products_twice(lines, &group));
+                } else {
+                    self.store::<0, 1>(&[group], &products::<1>(lines, &[group]));
                 }
-                sums[0][n] = _mm512_dpbusd_epi32(sums[0][n], values, first);
-                if G > 1 {
-                    sums[G - 1][n] = _mm512_dpbusd_epi32(sums[G - 1][n], values, last);
-                }
-                n += 1;
+                (rest, from) = (after, from + LANES);
             }
         }
-        quad += 1;
     }
-    sums
+
+    /// Stores group `N` of `G`.
+    ///
+    /// # Safety
+    /// As [`Self::tile`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn store<const N: usize, const G: usize>(&self, groups: &[Group; G], sums: &[[__m512i; TILE]; G]) {
+        let (group, sums) = (&groups[N], &sums[N]);
+        // SAFETY: as promised.
+        unsafe {
+            let scales = group.head().scales;
+            // No loop: the sums shall stay in registers.
+            let first = self.four(&scales, [sums[0], sums[1], sums[2], sums[3]]);
+            let last = self.four(&scales, [sums[4], sums[5], sums[6], sums[7]]);
+            let to = self.at.add(group.channels.from);
+            if self.count < TILE {
+                self.some(quarters(first), to, 0, group.channels.count);
+                self.some(quarters(last), to, 4, group.channels.count);
+            } else if self.channels == LANES {
+                _mm512_storeu_si512(to.cast(), first);
+                _mm512_storeu_si512(to.add(4 * LANES).cast(), last);
+            } else {
+                self.all(quarters(first), to, group.channels.count);
+                self.all(quarters(last), to.add(4 * self.channels), group.channels.count);
+            }
+        }
+    }
+
+    /// # Safety
+    /// AVX-512.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn four(&self, scales: &Scales, sums: [__m512i; 4]) -> __m512i {
+        // SAFETY: arithmetic alone.
+        unsafe {
+            self.bounds.bytes([
+                scales.scale(sums[0]),
+                scales.scale(sums[1]),
+                scales.scale(sums[2]),
+                scales.scale(sums[3]),
+            ])
+        }
+    }
+
+    /// Stores `width` channels of four places.
+    ///
+    /// # Safety
+    /// As [`Self::tile`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn all(&self, bytes: [__m128i; 4], to: *mut i8, width: usize) {
+        // SAFETY: as promised.
+        unsafe {
+            if width == LANES {
+                store(bytes[0], to, LANES);
+                store(bytes[1], to.add(self.channels), LANES);
+                store(bytes[2], to.add(2 * self.channels), LANES);
+                store(bytes[3], to.add(3 * self.channels), LANES);
+            } else {
+                store(bytes[0], to, width);
+                store(bytes[1], to.add(self.channels), width);
+                store(bytes[2], to.add(2 * self.channels), width);
+                store(bytes[3], to.add(3 * self.channels), width);
+            }
+        }
+    }
+
+    /// Stores `width` channels of those of four places, the first one being `from`, that are there.
+    ///
+    /// # Safety
+    /// As [`Self::tile`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn some(&self, bytes: [__m128i; 4], to: *mut i8, from: usize, width: usize) {
+        for (n, bytes) in bytes.into_iter().enumerate().take(self.count.saturating_sub(from)) {
+            // SAFETY: as promised.
+            unsafe { store(bytes, to.add((from + n) * self.channels), width) };
+        }
+    }
+
+    /// As [`Self::store`], for a group that lies twice in its registers.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn store_twice(&self, group: &Group, sums: &[__m512i; TILE / 2]) {
+        // SAFETY: as promised.
+        unsafe {
+            let quarters = quarters(self.four(&group.head().scales, *sums));
+            let to = self.at.add(group.channels.from);
+            if self.count == TILE && group.channels.count == HALF {
+                let mut n = 0;
+                while n < TILE / 2 {
+                    let (even, odd) = (to.add(2 * n * self.channels), to.add((2 * n + 1) * self.channels));
+                    _mm_storel_epi64(even.cast(), quarters[n]);
+                    _mm_storeh_pd(odd.cast(), _mm_castsi128_pd(quarters[n]));
+                    n += 1;
+                }
+                return;
+            }
+            for n in 0..self.count {
+                let both = quarters[n / 2];
+                let own = if n % 2 == 0 { both } else { _mm_unpackhi_epi64(both, both) };
+                store(own, to.add(n * self.channels), group.channels.count);
+            }
+        }
+    }
 }
 
 pub(in crate::kernels) fn pointwise(
@@ -337,27 +353,4 @@ pub(in crate::kernels) fn first_layer(
     out: &mut [i8],
 ) -> bool {
     tiles(layer, 3 * block * block, &Squares(frame, block), room, out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// This is only a matter of bytes: it is seen without such a processor.
-    #[test]
-    fn weights_lie_in_groups_of_sixteen_channels_and_four_inputs() {
-        for (channels, depth) in [(1, 1), (16, 4), (17, 7), (40, 24), (5, 66)] {
-            let weights: Vec<i8> = (0..channels * depth).map(|i| (i * 37 % 251) as u8 as i8).collect();
-            let packed = arranged(&weights, depth, channels);
-            let quads = depth.div_ceil(4);
-            assert_eq!(packed.len(), channels.div_ceil(16) * quads * 64);
-            for (at, &weight) in packed.iter().enumerate() {
-                let (group, quad) = (at / 64 / quads, at / 64 % quads);
-                let (channel, k) = (16 * group + at % 64 / 4, 4 * quad + at % 4);
-                let there = channel < channels && k < depth;
-                let want = if there { weights[channel * depth + k] } else { 0 };
-                assert_eq!(weight, want, "{channels} × {depth}: channel {channel}, input {k}");
-            }
-        }
-    }
 }

@@ -5,109 +5,231 @@
 use core::arch::x86_64::*;
 
 use super::super::is_plain_sum;
-use super::{Bounds, LANES, Scales, mask, present};
-use crate::kernels::sum::Sum;
+use super::{Bounds, HALF, LANES, Scales, load, present, quarters, store};
+use crate::kernels::sum::{Sum, Term};
 
-/// A sum's constants in registers.
-struct Adder {
-    zeros: [__m512i; 2],
-    terms: [Scales; 2],
-    scales: Scales,
-    bounds: Bounds,
+/// Whether a term is half its value, so that nothing is rounded: TFLite gives the larger scale this one.
+fn is_half(term: &Term) -> bool {
+    term.multiplier == 1 << 30 && term.shift == 0
 }
 
-impl Adder {
-    /// `None` if a step might overflow 32 bits.
-    fn new(sum: &Sum) -> Option<Self> {
-        // SAFETY: the processor was asked.
-        (present() && is_plain_sum(sum)).then(|| unsafe { Self::load(sum) })
-    }
+/// One of the two of a sum, in registers.
+#[derive(Clone, Copy)]
+struct Operand {
+    zero: __m512i,
+    scales: Scales,
+}
 
+impl Operand {
     /// # Safety
     /// AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn load(sum: &Sum) -> Self {
+    unsafe fn new(term: &Term) -> Self {
         // SAFETY: arithmetic alone.
         unsafe {
-            let scales = |multiplier: i32, shift: i8| {
-                Scales::new(_mm512_set1_epi32(multiplier), _mm512_set1_epi32(shift.into()))
-            };
-            Self {
-                zeros: [_mm512_set1_epi32(sum.a.zero.into()), _mm512_set1_epi32(sum.b.zero.into())],
-                terms: [scales(sum.a.multiplier, sum.a.shift), scales(sum.b.multiplier, sum.b.shift)],
-                scales: scales(sum.multiplier, sum.shift),
-                bounds: Bounds::new([sum.out_zero, sum.min, sum.max]),
-            }
+            let (multiplier, shift) =
+                (_mm512_set1_epi32(term.multiplier), _mm512_set1_epi32(term.shift.into()));
+            Self { zero: _mm512_set1_epi32(term.zero.into()), scales: Scales::new(multiplier, shift, 0) }
         }
     }
 
-    /// # Safety
-    /// AVX-512; `lanes` bytes can be read at `at`.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn term(&self, n: usize, at: *const i8, lanes: __mmask16) -> __m512i {
-        // SAFETY: as promised.
-        unsafe {
-            let values = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, at));
-            self.terms[n].scale(_mm512_slli_epi32(_mm512_sub_epi32(values, self.zeros[n]), 20))
-        }
-    }
-
-    /// `b = a + b` for both of `b`'s lines, which have as many values as `a`: one term of `a` serves all of them.
+    /// The terms of sixteen values. `HALF` says that [`is_half`] is true.
     ///
     /// # Safety
     /// AVX-512.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn add<const N: usize>(&self, a: &[i8], b: [*mut i8; N]) {
-        for at in (0..a.len()).step_by(LANES) {
-            let lanes = mask(a.len(), at);
-            // SAFETY: only lanes with values are read and written.
-            unsafe {
-                let first = self.term(0, a.as_ptr().add(at), lanes);
-                let mut n = 0;
-                while n < N {
-                    let to = b[n].add(at);
-                    let sums = _mm512_add_epi32(first, self.term(1, to, lanes));
-                    self.bounds.store(&self.scales, sums, lanes, to);
-                    n += 1;
-                }
+    unsafe fn term<const HALF: bool>(&self, values: __m128i) -> __m512i {
+        // SAFETY: arithmetic alone.
+        unsafe {
+            let values = _mm512_sub_epi32(_mm512_cvtepi8_epi32(values), self.zero);
+            if HALF {
+                _mm512_slli_epi32(values, 19)
+            } else {
+                let biased = _mm512_xor_si512(_mm512_slli_epi32(values, 20), _mm512_set1_epi32(i32::MIN));
+                self.scales.scale(biased)
             }
+        }
+    }
+}
+
+/// A sum's constants in registers.
+#[derive(Clone, Copy)]
+struct Adder {
+    a: Operand,
+    b: Operand,
+    scales: Scales,
+    bounds: Bounds,
+}
+
+impl Adder {
+    /// # Safety
+    /// AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn new(sum: &Sum) -> Self {
+        // SAFETY: arithmetic alone.
+        unsafe {
+            let (multiplier, shift) =
+                (_mm512_set1_epi32(sum.multiplier), _mm512_set1_epi32(sum.shift.into()));
+            let scales = Scales::new(multiplier, shift, sum.out_zero);
+            let bounds = Bounds::new(sum.min, sum.max);
+            Self { a: Operand::new(&sum.a), b: Operand::new(&sum.b), scales, bounds }
+        }
+    }
+
+    /// # Safety
+    /// AVX-512.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn sum(&self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: arithmetic alone.
+        unsafe {
+            let sum = _mm512_xor_si512(_mm512_add_epi32(a, b), _mm512_set1_epi32(i32::MIN));
+            self.scales.scale(sum)
+        }
+    }
+
+    /// # Safety
+    /// AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn add_plain<const A: bool, const B: bool>(&self, a: &[i8], b: &mut [i8]) {
+        assert_eq!(a.len(), b.len());
+        let (mut a, mut b) = (a.chunks_exact(4 * LANES), b.chunks_exact_mut(4 * LANES));
+        // SAFETY: as many values are read and written.
+        unsafe {
+            for (a, b) in (&mut a).zip(&mut b) {
+                let bytes = self.sixty_four::<A, B>(a.as_ptr(), b.as_ptr());
+                _mm512_storeu_si512(b.as_mut_ptr().cast(), bytes);
+            }
+            let (a, b) = (a.remainder(), b.into_remainder());
+            let lanes = (1 << a.len()) - 1;
+            let mut rest = [[0i8; 4 * LANES]; 2];
+            rest[0][..a.len()].copy_from_slice(a);
+            rest[1][..a.len()].copy_from_slice(b);
+            let bytes = self.sixty_four::<A, B>(rest[0].as_ptr(), rest[1].as_ptr());
+            _mm512_mask_storeu_epi8(b.as_mut_ptr(), lanes, bytes);
+        }
+    }
+
+    /// The sums of as many values.
+    ///
+    /// # Safety
+    /// AVX-512; they can be read.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn sixty_four<const A: bool, const B: bool>(&self, a: *const i8, b: *const i8) -> __m512i {
+        // SAFETY: as promised.
+        unsafe {
+            let mut values = [_mm512_setzero_si512(); 4];
+            let mut n = 0;
+            while n < 4 {
+                let first = self.a.term::<A>(load(a.add(n * LANES), LANES));
+                values[n] = self.sum(first, self.b.term::<B>(load(b.add(n * LANES), LANES)));
+                n += 1;
+            }
+            self.bounds.bytes(values)
         }
     }
 
     /// # Safety
     /// AVX-512; `b` has four times as many values as `a`.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn add_upsampled(&self, w: usize, c: usize, a: &[i8], b: &mut [i8]) {
+    unsafe fn add_upsampled<const A: bool, const B: bool>(
+        &self,
+        [_, w, c]: [usize; 3],
+        a: &[i8],
+        b: &mut [i8],
+    ) {
         for (row, pair) in a.chunks_exact(w * c).zip(b.chunks_exact_mut(4 * w * c)) {
             for (x, place) in row.chunks_exact(c).enumerate() {
                 // SAFETY: two places in each of two lines of `2 · w · c` values.
                 unsafe {
                     let at = pair.as_mut_ptr().add(2 * x * c);
                     let below = at.add(2 * w * c);
-                    self.add(place, [at, at.add(c), below, below.add(c)]);
+                    self.add_four::<A, B>(place, [at, at.add(c), below, below.add(c)]);
                 }
+            }
+        }
+    }
+
+    /// `b = a + b` for each of `b`'s places, which have as many values as `a`: a term of `a` serves all of them.
+    ///
+    /// # Safety
+    /// AVX-512; the places can be read and written.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn add_four<const A: bool, const B: bool>(&self, a: &[i8], b: [*mut i8; 4]) {
+        for at in (0..a.len()).step_by(LANES) {
+            // SAFETY: as promised. What is constant is compiled without questions.
+            unsafe {
+                let (from, to) = (a.as_ptr().add(at), b.map(|to| to.wrapping_add(at)));
+                match a.len() - at {
+                    LANES.. => self.four::<A, B, LANES>(from, to, LANES),
+                    HALF => self.four::<A, B, HALF>(from, to, HALF),
+                    count => self.four::<A, B, 0>(from, to, count),
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::add_four`], for `count` values.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn four<const A: bool, const B: bool, const COUNT: usize>(
+        &self,
+        a: *const i8,
+        b: [*mut i8; 4],
+        count: usize,
+    ) {
+        let count = if COUNT == 0 { count } else { COUNT };
+        // SAFETY: as promised.
+        unsafe {
+            let first = self.a.term::<A>(load(a, count));
+            let bytes = quarters(self.bounds.bytes([
+                self.sum(first, self.b.term::<B>(load(b[0], count))),
+                self.sum(first, self.b.term::<B>(load(b[1], count))),
+                self.sum(first, self.b.term::<B>(load(b[2], count))),
+                self.sum(first, self.b.term::<B>(load(b[3], count))),
+            ]));
+            let mut n = 0;
+            while n < 4 {
+                store(bytes[n], b[n], count);
+                n += 1;
             }
         }
     }
 }
 
+/// Calls one of an [`Adder`]'s functions in the form that fits both terms, unless a step might overflow 32 bits.
+macro_rules! add {
+    ($sum:expr, $function:ident($($value:expr),*)) => {{
+        if !present() || !is_plain_sum($sum) {
+            return false;
+        }
+        // SAFETY: the processor was asked.
+        unsafe {
+            let adder = Adder::new($sum);
+            match (is_half(&$sum.a), is_half(&$sum.b)) {
+                (true, true) => adder.$function::<true, true>($($value),*),
+                (true, false) => adder.$function::<true, false>($($value),*),
+                (false, true) => adder.$function::<false, true>($($value),*),
+                (false, false) => adder.$function::<false, false>($($value),*),
+            }
+        }
+        true
+    }};
+}
+
 pub(in crate::kernels) fn add_in_place(sum: &Sum, a: &[i8], b: &mut [i8]) -> bool {
-    let Some(adder) = Adder::new(sum) else { return false };
-    // SAFETY: the processor was asked; the caller has checked that both are as long.
-    unsafe { adder.add(a, [b.as_mut_ptr()]) };
-    true
+    add!(sum, add_plain(a, b))
 }
 
 pub(in crate::kernels) fn add_upsampled_in_place(
     sum: &Sum,
-    [_, w, c]: [usize; 3],
+    shape: [usize; 3],
     a: &[i8],
     b: &mut [i8],
 ) -> bool {
-    let Some(adder) = Adder::new(sum) else { return false };
-    // SAFETY: the processor was asked.
-    unsafe { adder.add_upsampled(w, c, a, b) };
-    true
+    add!(sum, add_upsampled(shape, a, b))
 }
