@@ -12,20 +12,15 @@ use crate::kernels::shape::ConvShape;
 /// Places that are computed together.
 pub(super) const TILE: usize = 8;
 
-/// Where the values of a tile lie: of each place runs of so many quads, each run `line` bytes after the one before.
+/// Where the values of a tile lie: runs of so many quads, each run `line` bytes after the one before; the values of the next
+/// place begin `place` bytes on.
 #[derive(Clone, Copy)]
 pub(super) struct Lines {
-    pub places: [*const u8; TILE],
+    pub at: *const u8,
+    pub place: usize,
     pub runs: usize,
     pub run: usize,
     pub line: usize,
-}
-
-impl Lines {
-    /// Places that begin so many bytes after each other.
-    fn new(at: *const u8, bytes: usize, [runs, run, line]: [usize; 3]) -> Self {
-        Self { places: core::array::from_fn(|n| at.wrapping_add(n * bytes)), runs, run, line }
-    }
 }
 
 /// Room for the values of a tile, and to write a whole register behind them. Registers that are written across lines of the
@@ -34,21 +29,25 @@ impl Lines {
 pub(super) struct Copies([MaybeUninit<u8>; 4 * TILE * MOST_QUADS + REGISTER]);
 
 impl Copies {
+    /// Nothing is written yet: it is made where it stays, as it would take time to move.
+    #[inline(always)]
+    pub const fn new() -> Self {
+        Self([MaybeUninit::uninit(); 4 * TILE * MOST_QUADS + REGISTER])
+    }
+
     /// For `quads` a place.
-    pub fn new(quads: usize) -> Self {
-        let mut room = Self([const { MaybeUninit::uninit() }; _]);
-        room.0[..4 * TILE * quads + REGISTER].fill(MaybeUninit::new(0));
-        room
+    pub fn clear(&mut self, quads: usize) {
+        self.0[..4 * TILE * quads + REGISTER].fill(MaybeUninit::new(0));
     }
 
     /// Where a tile of `quads` a place lies that is copied here.
     fn lines(&self, quads: usize) -> Lines {
-        Lines::new(self.0.as_ptr().cast(), 4 * quads, [1, quads, 0])
+        Lines { at: self.0.as_ptr().cast(), place: 4 * quads, runs: 1, run: quads, line: 0 }
     }
 
     /// The bytes of a tile's places.
     fn places(&mut self, quads: usize) -> impl Iterator<Item = &mut [u8]> {
-        // SAFETY: as many were written when this was made for so many quads.
+        // SAFETY: as many were written when this was cleared for so many quads.
         let bytes = unsafe { core::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), 4 * TILE * quads) };
         bytes.chunks_exact_mut(4 * quads)
     }
@@ -78,7 +77,7 @@ pub(super) trait Fetch {
     /// The values of `count` places, copied to `room` if they do not lie elsewhere; of those behind them anything.
     ///
     /// # Safety
-    /// AVX-512; the room is for such a depth.
+    /// AVX-512; the room was cleared for such a depth.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn lines(&self, place: usize, count: usize, depth: usize, room: &mut Copies) -> Lines {
@@ -173,7 +172,7 @@ impl Fetch for Squares<'_> {
             let line = 3 * frame.width;
             let from = row * block * line + column * piece;
             let bytes = &frame.bytes[from..from + (block - 1) * line + TILE * piece];
-            return Lines::new(bytes.as_ptr(), piece, [block, piece / 4, line]);
+            return Lines { at: bytes.as_ptr(), place: piece, runs: block, run: piece / 4, line };
         }
         copied(self, place, count, depth, room)
     }

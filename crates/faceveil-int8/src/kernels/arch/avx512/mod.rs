@@ -139,7 +139,7 @@ impl Scales {
         // SAFETY: arithmetic alone.
         unsafe {
             let even = _mm512_add_epi64(_mm512_mul_epu32(sums, self.multiplier[0]), self.nudge[0]);
-            let odd = _mm512_mul_epu32(_mm512_srli_epi64(sums, 32), self.multiplier[1]);
+            let odd = _mm512_mul_epu32(_mm512_shuffle_epi32(sums, 0b11_11_01_01), self.multiplier[1]);
             let odd = _mm512_add_epi64(odd, self.nudge[1]);
             // The upper words of both.
             let upper = _mm512_mask_shuffle_epi32(odd, !ODD, even, 0b11_11_01_01);

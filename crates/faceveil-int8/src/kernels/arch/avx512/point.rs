@@ -67,11 +67,11 @@ unsafe fn panels(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, out: &mut 
 /// # Safety
 /// AVX-512; whole groups of such a depth are packed; `out` has whole places of the layer's channels.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn places(
+unsafe fn places<F: Fetch>(
     layer: &Layer<'_>,
     depth: usize,
     (begin, packed): (usize, &[i8]),
-    fetch: &impl Fetch,
+    fetch: &F,
     out: &mut [i8],
 ) {
     let (quads, channels) = (depth.div_ceil(4), layer.bias.len());
@@ -85,16 +85,15 @@ unsafe fn places(
     }
     // SAFETY: as promised; the places that are left are written.
     unsafe {
-        let mut copies = Copies::new(quads);
+        let mut copies = Copies::new();
+        copies.clear(quads);
         let bounds = Bounds::new(layer.requant.min, layer.requant.max);
         let places = out.len() / channels;
-        let mut place = done / channels;
-        while place < places {
+        for place in (done / channels..places).step_by(TILE) {
             let count = TILE.min(places - place);
-            let lines = fetch.lines(place, count, depth, &mut copies);
-            let to = Places { at: out.as_mut_ptr().add(place * channels), channels, count, bounds };
-            to.tile(&lines, bytes(quads), begin, packed);
-            place += count;
+            let at = out.as_mut_ptr().add(place * channels);
+            let tile = Tile { fetch, at, channels, place, count, bounds };
+            tile.run(depth, &mut copies, begin, packed);
         }
     }
 }
@@ -115,14 +114,14 @@ unsafe fn products<const G: usize>(lines: &Lines, groups: &[Group; G]) -> [[__m5
             sums[g] = [groups[g].head().start; TILE];
             g += 1;
         }
-        let (mut quad, mut line) = (0, 0);
+        let (mut quad, mut line) = (0, lines.at);
         for _ in 0..lines.runs {
             for at in 0..lines.run {
                 let first = _mm512_loadu_si512(groups[0].weights.add(quad));
                 let last = _mm512_loadu_si512(groups[G - 1].weights.add(quad));
                 let mut n = 0;
                 while n < TILE {
-                    let values = lines.places[n].add(line + 4 * at).cast::<i32>().read_unaligned();
+                    let values = line.add(n * lines.place + 4 * at).cast::<i32>().read_unaligned();
                     let values = _mm512_set1_epi32(values);
                     sums[0][n] = _mm512_dpbusd_epi32(sums[0][n], values, first);
                     if G > 1 {
@@ -132,7 +131,7 @@ unsafe fn products<const G: usize>(lines: &Lines, groups: &[Group; G]) -> [[__m5
                 }
                 quad += 1;
             }
-            line += lines.line;
+            line = line.wrapping_add(lines.line);
         }
         sums
     }
@@ -148,19 +147,19 @@ unsafe fn products_twice(lines: &Lines, group: &Group) -> [__m512i; TILE / 2] {
     // SAFETY: as promised.
     unsafe {
         let mut sums = [_mm512_castsi512_si256(group.head().start); TILE];
-        let (mut quad, mut line) = (0, 0);
+        let (mut quad, mut line) = (0, lines.at);
         for _ in 0..lines.runs {
             for at in 0..lines.run {
                 let weights = _mm256_loadu_si256(group.weights.add(quad).cast());
                 let mut n = 0;
                 while n < TILE {
-                    let values = lines.places[n].add(line + 4 * at).cast::<i32>().read_unaligned();
+                    let values = line.add(n * lines.place + 4 * at).cast::<i32>().read_unaligned();
                     sums[n] = _mm256_dpbusd_epi32(sums[n], _mm256_set1_epi32(values), weights);
                     n += 1;
                 }
                 quad += 1;
             }
-            line += lines.line;
+            line = line.wrapping_add(lines.line);
         }
         let mut pairs = [_mm512_setzero_si512(); TILE / 2];
         let mut n = 0;
@@ -172,26 +171,31 @@ unsafe fn products_twice(lines: &Lines, group: &Group) -> [__m512i; TILE / 2] {
     }
 }
 
-/// Where the outputs of a tile go.
-struct Places {
+/// A tile of places. Its functions are compiled for each way of fetching by itself, so that each is called from one place
+/// and becomes part of it: sums stay in registers.
+struct Tile<'f, F> {
+    fetch: &'f F,
+    /// Where its outputs go.
     at: *mut i8,
     channels: usize,
-    /// Of the tile's places, those that are there.
+    /// The first place, and how many are there.
+    place: usize,
     count: usize,
     bounds: Bounds,
 }
 
-impl Places {
-    /// The outputs of the channels from `from` on, whose groups of so many bytes are `packed`.
+impl<F: Fetch> Tile<'_, F> {
+    /// The outputs of the channels from `from` on, whose groups are `packed`.
     ///
     /// # Safety
     /// AVX-512; the values and the groups' weights are there, the channels can be written at each place.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn tile(&self, lines: &Lines, bytes: usize, mut from: usize, packed: &[i8]) {
-        let mut rest = packed;
+    unsafe fn run(&self, depth: usize, copies: &mut Copies, mut from: usize, packed: &[i8]) {
+        let (bytes, mut rest) = (bytes(depth.div_ceil(4)), packed);
         // SAFETY: as promised.
         unsafe {
+            let lines = &self.fetch.lines(self.place, self.count, depth, copies);
             while rest.len() >= 2 * bytes && self.channels - from > LANES + HALF {
                 let ((first, after), channels) = (rest.split_at(bytes), Channels::new(self.channels, from));
                 let first = Group::new(first, channels);
@@ -218,7 +222,7 @@ impl Places {
     /// Stores group `N` of `G`.
     ///
     /// # Safety
-    /// As [`Self::tile`].
+    /// As [`Self::run`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn store<const N: usize, const G: usize>(&self, groups: &[Group; G], sums: &[[__m512i; TILE]; G]) {
@@ -262,7 +266,7 @@ impl Places {
     /// Stores `width` channels of four places.
     ///
     /// # Safety
-    /// As [`Self::tile`].
+    /// As [`Self::run`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn all(&self, bytes: [__m128i; 4], to: *mut i8, width: usize) {
@@ -285,7 +289,7 @@ impl Places {
     /// Stores `width` channels of those of four places, the first one being `from`, that are there.
     ///
     /// # Safety
-    /// As [`Self::tile`].
+    /// As [`Self::run`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn some(&self, bytes: [__m128i; 4], to: *mut i8, from: usize, width: usize) {
         for (n, bytes) in bytes.into_iter().enumerate().take(self.count.saturating_sub(from)) {

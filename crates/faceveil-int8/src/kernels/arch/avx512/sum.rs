@@ -13,23 +13,49 @@ fn is_half(term: &Term) -> bool {
     term.multiplier == 1 << 30 && term.shift == 0
 }
 
-/// One of the two of a sum, in registers.
+/// One of the two of a sum, in registers. What is first rounded is `(q - zero) · multiplier / 2¹¹`: the values' 20 bits to the
+/// left go off the 31 to the right. The multiplier's upper bits give whole numbers, its lower 11 bits small ones.
 #[derive(Clone, Copy)]
 struct Operand {
     zero: __m512i,
-    scales: Scales,
+    upper: __m512i,
+    lower: __m512i,
+    /// Halves of what both roundings divide by, 1 less for the second one; for a half all that is added.
+    nudge: __m512i,
+    /// The least value that gets the 1 back, as in [`Scales`].
+    back: __m512i,
+    shift: __m512i,
 }
 
+/// Bits of a multiplier that give small numbers.
+const LOWER: u32 = 11;
+
 impl Operand {
+    /// A half has `lift` added.
+    ///
     /// # Safety
     /// AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn new(term: &Term) -> Self {
+    unsafe fn new(term: &Term, lift: i32) -> Self {
+        let zero = i32::from(term.zero);
+        let half = 1 << term.shift >> 1;
+        let (upper, lower, nudge) = if is_half(term) {
+            // A byte is the upper half of an upper 16 bits.
+            (0, 1 << (HALF_SHIFT - 8) << 16, lift.wrapping_sub(zero << HALF_SHIFT))
+        } else {
+            let lower = term.multiplier & ((1 << LOWER) - 1);
+            (term.multiplier >> LOWER, lower, (half - 1) * (1 << LOWER) + (1 << (LOWER - 1)))
+        };
         // SAFETY: arithmetic alone.
         unsafe {
-            let (multiplier, shift) =
-                (_mm512_set1_epi32(term.multiplier), _mm512_set1_epi32(term.shift.into()));
-            Self { zero: _mm512_set1_epi32(term.zero.into()), scales: Scales::new(multiplier, shift, 0) }
+            Self {
+                zero: _mm512_set1_epi32(zero),
+                upper: _mm512_set1_epi32(upper),
+                lower: _mm512_set1_epi32(lower),
+                nudge: _mm512_set1_epi32(nudge),
+                back: _mm512_set1_epi32(if term.shift > 0 { 0 } else { i32::MIN }),
+                shift: _mm512_set1_epi32(term.shift.into()),
+            }
         }
     }
 
@@ -42,14 +68,34 @@ impl Operand {
     unsafe fn term<const HALF: bool>(&self, values: __m128i) -> __m512i {
         // SAFETY: arithmetic alone.
         unsafe {
-            let values = _mm512_sub_epi32(_mm512_cvtepi8_epi32(values), self.zero);
             if HALF {
-                _mm512_slli_epi32(values, 19)
-            } else {
-                let biased = _mm512_xor_si512(_mm512_slli_epi32(values, 20), _mm512_set1_epi32(i32::MIN));
-                self.scales.scale(biased)
+                let values = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), at_the_top());
+                return _mm512_dpwssd_epi32(self.nudge, values, self.lower);
             }
+            let values = _mm512_sub_epi32(_mm512_cvtepi8_epi32(values), self.zero);
+            let lower = _mm512_srai_epi32(_mm512_dpwssd_epi32(self.nudge, values, self.lower), LOWER);
+            let high = _mm512_add_epi32(_mm512_mullo_epi32(values, self.upper), lower);
+            let back = _mm512_cmpge_epi32_mask(values, self.back);
+            let high = _mm512_mask_sub_epi32(high, back, high, _mm512_set1_epi32(-1));
+            _mm512_srav_epi32(high, self.shift)
         }
+    }
+}
+
+/// What a half is shifted to the left by.
+const HALF_SHIFT: u32 = 19;
+
+/// The order in which each of sixteen bytes, that lie in all four quarters, is the highest byte of a word.
+///
+/// # Safety
+/// AVX-512.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn at_the_top() -> __m512i {
+    // SAFETY: arithmetic alone. A number of 128 and more gives 0.
+    unsafe {
+        let first = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        _mm512_or_si512(_mm512_slli_epi32(first, 24), _mm512_set1_epi32(0x0080_8080))
     }
 }
 
@@ -73,19 +119,31 @@ impl Adder {
                 (_mm512_set1_epi32(sum.multiplier), _mm512_set1_epi32(sum.shift.into()));
             let scales = Scales::new(multiplier, shift, sum.out_zero);
             let bounds = Bounds::new(sum.min, sum.max);
-            Self { a: Operand::new(&sum.a), b: Operand::new(&sum.b), scales, bounds }
+            // The sum's 2³¹ come with a half if there is one.
+            let (a, b) = match (is_half(&sum.a), is_half(&sum.b)) {
+                (true, _) => (i32::MIN, 0),
+                (_, true) => (0, i32::MIN),
+                _ => (0, 0),
+            };
+            Self { a: Operand::new(&sum.a, a), b: Operand::new(&sum.b, b), scales, bounds }
         }
     }
 
+    /// The values of sums. `lifted` says that they have 2³¹ added already.
+    ///
     /// # Safety
     /// AVX-512.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn sum(&self, a: __m512i, b: __m512i) -> __m512i {
+    unsafe fn sum(&self, lifted: bool, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: arithmetic alone.
         unsafe {
-            let sum = _mm512_xor_si512(_mm512_add_epi32(a, b), _mm512_set1_epi32(i32::MIN));
-            self.scales.scale(sum)
+            let sum = _mm512_add_epi32(a, b);
+            if lifted {
+                self.scales.scale(sum)
+            } else {
+                self.scales.scale(_mm512_xor_si512(sum, _mm512_set1_epi32(i32::MIN)))
+            }
         }
     }
 
@@ -124,7 +182,7 @@ impl Adder {
             let mut n = 0;
             while n < 4 {
                 let first = self.a.term::<A>(load(a.add(n * LANES), LANES));
-                values[n] = self.sum(first, self.b.term::<B>(load(b.add(n * LANES), LANES)));
+                values[n] = self.sum(A || B, first, self.b.term::<B>(load(b.add(n * LANES), LANES)));
                 n += 1;
             }
             self.bounds.bytes(values)
@@ -187,10 +245,10 @@ impl Adder {
         unsafe {
             let first = self.a.term::<A>(load(a, count));
             let bytes = quarters(self.bounds.bytes([
-                self.sum(first, self.b.term::<B>(load(b[0], count))),
-                self.sum(first, self.b.term::<B>(load(b[1], count))),
-                self.sum(first, self.b.term::<B>(load(b[2], count))),
-                self.sum(first, self.b.term::<B>(load(b[3], count))),
+                self.sum(A || B, first, self.b.term::<B>(load(b[0], count))),
+                self.sum(A || B, first, self.b.term::<B>(load(b[1], count))),
+                self.sum(A || B, first, self.b.term::<B>(load(b[2], count))),
+                self.sum(A || B, first, self.b.term::<B>(load(b[3], count))),
             ]));
             let mut n = 0;
             while n < 4 {
