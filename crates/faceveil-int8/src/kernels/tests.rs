@@ -40,13 +40,16 @@ impl Owned {
     /// Scales under which most sums of `depth` products stay within 8 bits.
     fn random(random: &mut Random, weights: usize, depth: usize, channels: usize, full: bool) -> Self {
         let typical = 7.0 + (depth as f64).log2() / 2.0 - 0.5;
+        let (zero, rectified) = (random.word() as i8, !full && random.below(2) == 0);
+        let zero = if rectified { zero.min(20) } else { zero };
+        let least = if rectified { zero } else { -100 };
         let mut owned = Self {
             weights: random.values(weights).into_iter().map(|w| w.max(-127)).collect(),
             bias: (0..channels).map(|_| random.below(1 << 14) as i32 - (1 << 13)).collect(),
             multiplier: (0..channels).map(|_| (1 << 30) + random.below(1 << 30) as i32).collect(),
             shift: (0..channels).map(|_| typical as i8 - 1 + random.below(4) as i8).collect(),
-            zero: random.word() as i8,
-            min: if full { -128 } else { -100 },
+            zero,
+            min: if full { -128 } else { least },
             max: if full { 127 } else { 90 },
         };
         // A channel without a second rounding; its multiplier is small, so that not all saturates.

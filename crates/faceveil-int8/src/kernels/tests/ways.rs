@@ -206,6 +206,8 @@ fn each_way_rounds_any_sum_as_the_portable_one() {
             };
         }
         owned.zero = [i8::MIN, -1, 0, i8::MAX][case % 4];
+        // An activation that lets nothing below the zero point through, and one that just does.
+        owned.min = [i8::MIN, owned.zero, owned.zero.saturating_sub(1)][case % 3];
         let x = random.values(shape.places * c_in);
         let mut want = dirty(shape.places * c_out);
         portable::pointwise(&shape, &x, &owned.layer(), &mut want);

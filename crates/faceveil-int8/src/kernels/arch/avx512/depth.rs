@@ -8,13 +8,10 @@ use core::mem::MaybeUninit;
 
 use super::super::is_plain;
 use super::super::rows::each_row;
-use super::groups::start;
-use super::{Bounds, Channels, HALF, LANES, Scales, load, quarters, store, transposed};
+use super::column::{BLOCKS, Block, Columns, blocks};
+use super::{Bounds, HALF, LANES, quarters, rectified, store};
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::DepthShape;
-
-/// Blocks of channels whose constants are kept at once.
-const BLOCKS: usize = 8;
 
 fn takes(shape: &DepthShape, layer: &Layer<'_>) -> bool {
     super::present() && shape.kernel == 3 && is_plain(layer, 9)
@@ -71,132 +68,13 @@ pub(in crate::kernels) fn depthwise_in_place(
     true
 }
 
-/// Up to sixteen channels.
-#[derive(Clone, Copy)]
-struct Block {
-    /// Of each column of the kernel: the taps of the first three rows, those of the last three.
-    taps: [[__m512i; 2]; 3],
-    start: __m512i,
-    scales: Scales,
-    channels: Channels,
-}
-
-impl Block {
-    /// # Safety
-    /// AVX-512; the layer has nine weights a channel.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn new(layer: &Layer<'_>, from: usize) -> Self {
-        let all = layer.bias.len();
-        let channels = Channels { from, count: (all - from).min(LANES) };
-        // SAFETY: only the weights of channels that are there are read.
-        unsafe {
-            let mut taps = [[_mm512_setzero_si512(); 2]; 3];
-            let mut total = _mm512_setzero_si512();
-            let mut kx = 0;
-            while kx < 3 {
-                let at = layer.weights.as_ptr().add(kx * all + from);
-                let rows = [at, at.add(3 * all), at.add(6 * all)].map(|at| load(at, channels.count));
-                let column = interleaved([rows[0], rows[1], rows[2], _mm_setzero_si128()]);
-                taps[kx] = [column, _mm512_slli_epi32(column, 8)];
-                total = _mm512_dpbusd_epi32(total, _mm512_set1_epi8(1), column);
-                kx += 1;
-            }
-            let start = start(channels.words(layer.bias), total);
-            Self { taps, start, scales: Scales::of(&layer.requant, channels), channels }
-        }
-    }
-
-    /// The values of an output: those of a pair's first row, or its `second` one.
-    ///
-    /// # Safety
-    /// AVX-512.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn values(&self, columns: [__m512i; 3], second: usize) -> __m512i {
-        // SAFETY: arithmetic alone.
-        unsafe {
-            let sum = _mm512_dpbusd_epi32(self.start, columns[0], self.taps[0][second]);
-            let sum = _mm512_dpbusd_epi32(sum, columns[1], self.taps[1][second]);
-            self.scales.scale(_mm512_dpbusd_epi32(sum, columns[2], self.taps[2][second]))
-        }
-    }
-}
-
-/// As many blocks as there is room for, of the channels from `from` on.
-///
-/// # Safety
-/// AVX-512; the layer has nine weights a channel.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn blocks<'r>(
-    layer: &Layer<'_>,
-    from: usize,
-    room: &'r mut [MaybeUninit<Block>; BLOCKS],
-) -> &'r [Block] {
-    let mut count = 0;
-    for (block, from) in room.iter_mut().zip((from..layer.bias.len()).step_by(LANES)) {
-        // SAFETY: as promised.
-        block.write(unsafe { Block::new(layer, from) });
-        count += 1;
-    }
-    // SAFETY: as many were just written.
-    unsafe { core::slice::from_raw_parts(room.as_ptr().cast(), count) }
-}
-
-/// Sixteen bytes of each of four rows: four beside each other, one of each row.
-///
-/// # Safety
-/// AVX-512.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn interleaved(rows: [__m128i; 4]) -> __m512i {
-    // SAFETY: arithmetic alone.
-    unsafe {
-        let all = _mm512_inserti32x4(_mm512_castsi128_si512(rows[0]), rows[1], 1);
-        let all = _mm512_inserti32x4(_mm512_inserti32x4(all, rows[2], 2), rows[3], 3);
-        let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-        _mm512_shuffle_epi8(_mm512_permutexvar_epi32(transposed(), all), _mm512_broadcast_i32x4(order))
-    }
-}
-
-/// Four rows of inputs: where a column's channels of a block lie.
-struct Columns {
-    /// First values, and values between columns: none where a row is outside the picture.
-    rows: [(*const i8, usize); 4],
-    columns: usize,
-    outside: __m512i,
-}
-
-impl Columns {
-    /// The values of a column, 128 added; the zero point outside the picture.
-    ///
-    /// # Safety
-    /// AVX-512; `count` channels are there.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn at(&self, column: usize, count: usize) -> __m512i {
-        if column >= self.columns {
-            return self.outside;
-        }
-        // SAFETY: as promised.
-        unsafe {
-            let [a, b, c, d] = self.rows;
-            let rows = [
-                load(a.0.add(column * a.1), count),
-                load(b.0.add(column * b.1), count),
-                load(c.0.add(column * c.1), count),
-                load(d.0.add(column * d.1), count),
-            ];
-            _mm512_xor_si512(interleaved(rows), _mm512_set1_epi8(-128))
-        }
-    }
-}
-
 /// What rows of outputs have in common.
 struct Row<'r> {
     shape: &'r DepthShape,
     bounds: Bounds,
     outside: __m512i,
     zeros: [i8; LANES],
+    rectified: bool,
 }
 
 /// Where a row begins, if it is in the picture.
@@ -211,7 +89,7 @@ impl<'r> Row<'r> {
         unsafe {
             let outside = _mm512_set1_epi8(zero ^ -128);
             let bounds = Bounds::new(layer.requant.min, layer.requant.max);
-            Self { shape, bounds, outside, zeros: [zero; LANES] }
+            Self { shape, bounds, outside, zeros: [zero; LANES], rectified: rectified(&layer.requant) }
         }
     }
 
@@ -285,10 +163,13 @@ impl<'r> Row<'r> {
             // SAFETY: as promised. What is constant is compiled without questions; 0 stands for what the block says.
             unsafe {
                 let out = out.add(block.channels.from);
-                match block.channels.count {
-                    LANES => self.block_pair::<LANES>(block, &columns, out, both),
-                    HALF => self.block_pair::<HALF>(block, &columns, out, both),
-                    _ => self.block_pair::<0>(block, &columns, out, both),
+                match (block.channels.count, self.rectified) {
+                    (LANES, true) => self.block_pair::<LANES, true>(block, &columns, out, both),
+                    (LANES, false) => self.block_pair::<LANES, false>(block, &columns, out, both),
+                    (HALF, true) => self.block_pair::<HALF, true>(block, &columns, out, both),
+                    (HALF, false) => self.block_pair::<HALF, false>(block, &columns, out, both),
+                    (_, true) => self.block_pair::<0, true>(block, &columns, out, both),
+                    (_, false) => self.block_pair::<0, false>(block, &columns, out, both),
                 }
             }
         }
@@ -298,7 +179,7 @@ impl<'r> Row<'r> {
     /// As [`Self::pair`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn block_pair<const COUNT: usize>(
+    unsafe fn block_pair<const COUNT: usize, const R: bool>(
         &self,
         block: &Block,
         columns: &Columns,
@@ -315,10 +196,10 @@ impl<'r> Row<'r> {
                 let three = columns.at((x + 2).wrapping_sub(left), count);
                 let four = columns.at((x + 3).wrapping_sub(left), count);
                 let bytes = quarters(self.bounds.bytes([
-                    block.values([one, two, three], 0),
-                    block.values([two, three, four], 0),
-                    block.values([one, two, three], 1),
-                    block.values([two, three, four], 1),
+                    block.values::<R>([one, two, three], 0),
+                    block.values::<R>([two, three, four], 0),
+                    block.values::<R>([one, two, three], 1),
+                    block.values::<R>([two, three, four], 1),
                 ]));
                 let to = out.add(x * c);
                 let below = to.wrapping_add(out_w * c);
@@ -349,10 +230,13 @@ impl<'r> Row<'r> {
             // SAFETY: as promised; see [`Self::pair`].
             unsafe {
                 let out = out.add(block.channels.from);
-                match (block.channels.count, self.shape.stride) {
-                    (LANES, 2) => self.block_one::<LANES, 2>(block, &columns, out),
-                    (HALF, 2) => self.block_one::<HALF, 2>(block, &columns, out),
-                    _ => self.block_one::<0, 0>(block, &columns, out),
+                match (block.channels.count, self.shape.stride, self.rectified) {
+                    (LANES, 2, true) => self.block_one::<LANES, 2, true>(block, &columns, out),
+                    (LANES, 2, false) => self.block_one::<LANES, 2, false>(block, &columns, out),
+                    (HALF, 2, true) => self.block_one::<HALF, 2, true>(block, &columns, out),
+                    (HALF, 2, false) => self.block_one::<HALF, 2, false>(block, &columns, out),
+                    (_, _, true) => self.block_one::<0, 0, true>(block, &columns, out),
+                    (_, _, false) => self.block_one::<0, 0, false>(block, &columns, out),
                 }
             }
         }
@@ -362,7 +246,7 @@ impl<'r> Row<'r> {
     /// As [`Self::one`].
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn block_one<const COUNT: usize, const STRIDE: usize>(
+    unsafe fn block_one<const COUNT: usize, const STRIDE: usize, const R: bool>(
         &self,
         block: &Block,
         columns: &Columns,
@@ -382,7 +266,7 @@ impl<'r> Row<'r> {
                     let first = if stride == 2 { last } else { columns.at(column, count) };
                     let second = columns.at(column.wrapping_add(1), count);
                     last = columns.at(column.wrapping_add(2), count);
-                    values[n] = block.values([first, second, last], 0);
+                    values[n] = block.values::<R>([first, second, last], 0);
                     n += 1;
                 }
                 let bytes = quarters(self.bounds.bytes(values));

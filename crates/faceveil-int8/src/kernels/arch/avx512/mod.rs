@@ -11,6 +11,7 @@ use core::arch::x86_64::*;
 
 use crate::kernels::requant::Requant;
 
+mod column;
 mod depth;
 mod fetch;
 mod groups;
@@ -74,13 +75,18 @@ fn mask(count: usize) -> __mmask16 {
     ((1u32 << count.min(LANES)) - 1) as __mmask16
 }
 
+/// Whether nothing below the zero point comes out, so that where ties go below it makes no difference: up, say.
+fn rectified(requant: &Requant<'_>) -> bool {
+    requant.min >= requant.out_zero
+}
+
 /// How sixteen sums, with 2³¹ added, become values with the zero point.
 #[derive(Clone, Copy)]
 struct Scales {
     /// Doubled; of the even lanes and, in their places, of the odd ones.
     multiplier: [__m512i; 2],
     /// What is added to the products: half of what the first rounding divides by; times 2³² half of what the second one
-    /// divides by, less 1, and the zero point; and what makes good for the sums' 2³¹.
+    /// divides by, less 1 unless all is [`rectified`], and the zero point; and what makes good for the sums' 2³¹.
     nudge: [__m512i; 2],
     /// The least sum that gets the 1 back. Where nothing is divided that is every sum, else those of 0 and more: ties go away
     /// from zero. (A sum below zero that the first rounding made 0 goes without: half less 1 is no more than half there.)
@@ -92,15 +98,15 @@ impl Scales {
     /// # Safety
     /// AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn new(multiplier: __m512i, shift: __m512i, zero: i8) -> Self {
+    unsafe fn new(multiplier: __m512i, shift: __m512i, zero: i8, rectified: bool) -> Self {
         // SAFETY: arithmetic alone.
         unsafe {
             let one = _mm512_set1_epi32(1);
             // Half of 2⁰ is none.
             let half = _mm512_srli_epi32(_mm512_sllv_epi32(one, shift), 1);
             let zero = _mm512_sllv_epi32(_mm512_set1_epi32(zero.into()), shift);
-            let upper = _mm512_add_epi32(_mm512_sub_epi32(half, one), zero);
-            let upper = _mm512_sub_epi32(upper, multiplier);
+            let half = if rectified { half } else { _mm512_sub_epi32(half, one) };
+            let upper = _mm512_sub_epi32(_mm512_add_epi32(half, zero), multiplier);
             let first = _mm512_set1_epi64(1 << 31);
             let even = _mm512_or_si512(_mm512_slli_epi64(upper, 32), first);
             let odd = _mm512_mask_mov_epi32(first, ODD, upper);
@@ -125,17 +131,18 @@ impl Scales {
         unsafe {
             let shift = _mm_maskz_loadu_epi8(mask(channels.count), requant.shift.as_ptr().add(channels.from));
             let shift = if channels.twice() { _mm_unpacklo_epi64(shift, shift) } else { shift };
-            Self::new(channels.words(requant.multiplier), _mm512_cvtepi8_epi32(shift), requant.out_zero)
+            let (multiplier, shift) = (channels.words(requant.multiplier), _mm512_cvtepi8_epi32(shift));
+            Self::new(multiplier, shift, requant.out_zero, rectified(requant))
         }
     }
 
-    /// Both roundings, as in [`crate::kernels::requant`], and the zero point.
+    /// Both roundings, as in [`crate::kernels::requant`], and the zero point. `RECTIFIED` says what these were made for.
     ///
     /// # Safety
     /// AVX-512.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn scale(&self, sums: __m512i) -> __m512i {
+    unsafe fn scale<const RECTIFIED: bool>(&self, sums: __m512i) -> __m512i {
         // SAFETY: arithmetic alone.
         unsafe {
             let even = _mm512_add_epi64(_mm512_mul_epu32(sums, self.multiplier[0]), self.nudge[0]);
@@ -143,6 +150,9 @@ impl Scales {
             let odd = _mm512_add_epi64(odd, self.nudge[1]);
             // The upper words of both.
             let upper = _mm512_mask_shuffle_epi32(odd, !ODD, even, 0b11_11_01_01);
+            if RECTIFIED {
+                return _mm512_srav_epi32(upper, self.shift);
+            }
             let back = _mm512_cmpge_epu32_mask(sums, self.back);
             let upper = _mm512_mask_sub_epi32(upper, back, upper, _mm512_set1_epi32(-1));
             _mm512_srav_epi32(upper, self.shift)

@@ -9,7 +9,7 @@ use super::super::x86::Room;
 use super::fetch::{Copies, Dense, Fetch, Lines, Squares, TILE, Windows};
 use super::groups::{Group, MOST_QUADS, bytes, lay_out, takes};
 use super::single::single;
-use super::{Bounds, Channels, HALF, LANES, Scales, quarters, store};
+use super::{Bounds, Channels, HALF, LANES, Scales, quarters, rectified, store};
 use crate::kernels::frame::Frame;
 use crate::kernels::requant::Layer;
 use crate::kernels::shape::{ConvShape, PointShape};
@@ -24,7 +24,7 @@ fn tiles(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, room: Room<'_>, ou
         Room::Packed(packed) => {
             assert_eq!(packed.len(), channels.div_ceil(LANES) * bytes(depth.div_ceil(4)));
             // SAFETY: the processor was asked before they were packed; they are as many as there should be.
-            unsafe { places(layer, depth, (0, packed), fetch, out) };
+            unsafe { all(layer, depth, (0, packed), fetch, out) };
         }
         Room::Scratch(_) => {
             if !takes(layer, depth) {
@@ -57,7 +57,7 @@ unsafe fn panels(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, out: &mut 
             for (n, to) in to.chunks_exact_mut(group).enumerate() {
                 lay_out(layer, depth, Channels::new(channels, begin + n * LANES), to);
             }
-            places(layer, depth, (begin, to), fetch, out);
+            all(layer, depth, (begin, to), fetch, out);
         }
     }
 }
@@ -67,7 +67,23 @@ unsafe fn panels(layer: &Layer<'_>, depth: usize, fetch: &impl Fetch, out: &mut 
 /// # Safety
 /// AVX-512; whole groups of such a depth are packed; `out` has whole places of the layer's channels.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn places<F: Fetch>(
+unsafe fn all(layer: &Layer<'_>, depth: usize, packed: (usize, &[i8]), fetch: &impl Fetch, out: &mut [i8]) {
+    // SAFETY: as promised.
+    unsafe {
+        if rectified(&layer.requant) {
+            places::<_, true>(layer, depth, packed, fetch, out);
+        } else {
+            places::<_, false>(layer, depth, packed, fetch, out);
+        }
+    }
+}
+
+/// [`all`]; `R` says whether the layer is [`rectified`].
+///
+/// # Safety
+/// AVX-512; whole groups of such a depth are packed; `out` has whole places of the layer's channels.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn places<F: Fetch, const R: bool>(
     layer: &Layer<'_>,
     depth: usize,
     (begin, packed): (usize, &[i8]),
@@ -92,7 +108,7 @@ unsafe fn places<F: Fetch>(
         for place in (done / channels..places).step_by(TILE) {
             let count = TILE.min(places - place);
             let at = out.as_mut_ptr().add(place * channels);
-            let tile = Tile { fetch, at, channels, place, count, bounds };
+            let tile = Tile::<F, R> { fetch, at, channels, place, count, bounds };
             tile.run(depth, &mut copies, begin, packed);
         }
     }
@@ -173,7 +189,7 @@ unsafe fn products_twice(lines: &Lines, group: &Group) -> [__m512i; TILE / 2] {
 
 /// A tile of places. Its functions are compiled for each way of fetching by itself, so that each is called from one place
 /// and becomes part of it: sums stay in registers.
-struct Tile<'f, F> {
+struct Tile<'f, F, const R: bool> {
     fetch: &'f F,
     /// Where its outputs go.
     at: *mut i8,
@@ -184,7 +200,7 @@ struct Tile<'f, F> {
     bounds: Bounds,
 }
 
-impl<F: Fetch> Tile<'_, F> {
+impl<F: Fetch, const R: bool> Tile<'_, F, R> {
     /// The outputs of the channels from `from` on, whose groups are `packed`.
     ///
     /// # Safety
@@ -255,10 +271,10 @@ impl<F: Fetch> Tile<'_, F> {
         // SAFETY: arithmetic alone.
         unsafe {
             self.bounds.bytes([
-                scales.scale(sums[0]),
-                scales.scale(sums[1]),
-                scales.scale(sums[2]),
-                scales.scale(sums[3]),
+                scales.scale::<R>(sums[0]),
+                scales.scale::<R>(sums[1]),
+                scales.scale::<R>(sums[2]),
+                scales.scale::<R>(sums[3]),
             ])
         }
     }

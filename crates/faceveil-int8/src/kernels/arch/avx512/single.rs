@@ -31,7 +31,7 @@ pub(super) unsafe fn single(layer: &Layer<'_>, values: &[i8], depth: usize, out:
     unsafe {
         let start = start(_mm512_set1_epi32(bias), _mm512_set1_epi32(total));
         let shift = _mm512_set1_epi32(shift.into());
-        let scales = Scales::new(_mm512_set1_epi32(multiplier), shift, layer.requant.out_zero);
+        let scales = Scales::new(_mm512_set1_epi32(multiplier), shift, layer.requant.out_zero, false);
         let bounds = Bounds::new(layer.requant.min, layer.requant.max);
         let mut done = 0;
         while done + PLACES <= out.len() {
@@ -39,7 +39,7 @@ pub(super) unsafe fn single(layer: &Layer<'_>, values: &[i8], depth: usize, out:
             let mut n = 0;
             while n < PLACES / LANES {
                 let from = values.as_ptr().add((done + n * LANES) * depth);
-                four[n] = scales.scale(_mm512_add_epi32(start, sums(layer.weights, from, depth)));
+                four[n] = scales.scale::<false>(_mm512_add_epi32(start, sums(layer.weights, from, depth)));
                 n += 1;
             }
             _mm512_storeu_si512(out.as_mut_ptr().add(done).cast(), bounds.bytes(four));

@@ -117,7 +117,7 @@ impl Adder {
         unsafe {
             let (multiplier, shift) =
                 (_mm512_set1_epi32(sum.multiplier), _mm512_set1_epi32(sum.shift.into()));
-            let scales = Scales::new(multiplier, shift, sum.out_zero);
+            let scales = Scales::new(multiplier, shift, sum.out_zero, false);
             let bounds = Bounds::new(sum.min, sum.max);
             // The sum's 2³¹ come with a half if there is one.
             let (a, b) = match (is_half(&sum.a), is_half(&sum.b)) {
@@ -140,9 +140,9 @@ impl Adder {
         unsafe {
             let sum = _mm512_add_epi32(a, b);
             if lifted {
-                self.scales.scale(sum)
+                self.scales.scale::<false>(sum)
             } else {
-                self.scales.scale(_mm512_xor_si512(sum, _mm512_set1_epi32(i32::MIN)))
+                self.scales.scale::<false>(_mm512_xor_si512(sum, _mm512_set1_epi32(i32::MIN)))
             }
         }
     }
