@@ -181,7 +181,7 @@ fn each_way_adds_as_the_portable_one() {
     }
 }
 
-/// Sums as large as a fast form may take, with any scale that it may take: the products are next to nothing.
+/// Sums as large as a fast form may take and as small as there are, with any scale that it may take.
 #[test]
 fn each_way_rounds_any_sum_as_the_portable_one() {
     let mut random = Random(28);
@@ -205,7 +205,11 @@ fn each_way_rounds_any_sum_as_the_portable_one() {
                 _ => (random.word() >> 33) as i32,
             };
         }
-        owned.zero = [i8::MIN, -1, 0, i8::MAX][case % 4];
+        if case % 2 == 0 {
+            // Sums are the biases, some of which are next to 0: ties.
+            owned.weights.fill(0);
+        }
+        owned.zero = [i8::MIN, -1, 0, i8::MAX][random.below(4) as usize];
         // An activation that lets nothing below the zero point through, and one that just does.
         owned.min = [i8::MIN, owned.zero, owned.zero.saturating_sub(1)][case % 3];
         let x = random.values(shape.places * c_in);
@@ -225,18 +229,22 @@ fn each_way_adds_all_pairs_as_the_portable_one() {
     let mut random = Random(29);
     let (a, b): (Vec<i8>, Vec<i8>) =
         (0..=u16::MAX).map(|pair| pair.to_le_bytes()).map(|[a, b]| (a as i8, b as i8)).unzip();
-    for case in 0..40 {
+    for case in 0..60 {
         let mut sum = random_sum(&mut random);
+        // Terms of some hundreds, whose last bit comes out: with ties, and without a second rounding.
+        let fine = case % 2 == 0;
         for term in [&mut sum.a, &mut sum.b] {
-            match (case + random.below(2)) % 4 {
-                0 => (term.multiplier, term.shift) = (1 << 30, 0),
-                1 => (term.multiplier, term.shift) = (i32::MAX, random.below(20) as i8),
-                2 => (term.multiplier, term.shift) = ((random.word() >> 33) as i32, random.below(20) as i8),
-                _ => {}
-            }
+            (term.multiplier, term.shift) = match (fine, random.below(4)) {
+                (true, 0) => (random.below(1 << 13) as i32, 0),
+                (true, _) => ((1 + random.below(7) as i32) << 28, 17 + random.below(3) as i8),
+                (false, 0) => (1 << 30, 0),
+                (false, 1) => (i32::MAX, random.below(20) as i8),
+                (false, _) => ((random.word() >> 33) as i32, random.below(20) as i8),
+            };
         }
-        if case % 3 == 0 {
-            (sum.multiplier, sum.shift) = ((random.word() >> 33) as i32, 1 + random.below(22) as i8);
+        if fine || case % 3 == 0 {
+            let most = if fine { 3 } else { 22 };
+            (sum.multiplier, sum.shift) = ((random.word() >> 33) as i32, 1 + random.below(most) as i8);
         }
         let mut want = b.clone();
         portable::add_in_place(&sum, &a, &mut want);
