@@ -173,7 +173,10 @@ fn conv_shapes() -> Vec<ConvShape> {
     // TFLite's SAME for even sides: the padding is below and behind only.
     let behind = ConvShape { pad_top: 0, pad_left: 0, ..halved };
     let flat = ConvShape { kernel_h: 1, pad_top: 0, ..same(5, 4, 4, 3) };
-    vec![same(5, 3, 4, 3), same(4, 16, 16, 3), same(1, 2, 3, 3), same(6, 7, 5, 5), halved, behind, flat]
+    // Rows of windows that are longer than a register, and windows that are wider than the picture.
+    let long = [same(9, 24, 40, 3), same(1, 40, 17, 5)];
+    let short = [same(5, 3, 4, 3), same(4, 16, 16, 3), same(1, 2, 3, 3), same(6, 7, 5, 5)];
+    [&short[..], &long, &[halved, behind, flat]].concat()
 }
 
 #[test]

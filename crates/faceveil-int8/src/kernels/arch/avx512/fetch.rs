@@ -45,44 +45,52 @@ impl Copies {
         Lines { at: self.0.as_ptr().cast(), place: 4 * quads, runs: 1, run: quads, line: 0 }
     }
 
-    /// The bytes of a tile's places.
-    fn places(&mut self, quads: usize) -> impl Iterator<Item = &mut [u8]> {
-        // SAFETY: as many were written when this was cleared for so many quads.
-        let bytes = unsafe { core::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), 4 * TILE * quads) };
-        bytes.chunks_exact_mut(4 * quads)
+    /// Writes values, 128 added, and anything behind them: what belongs there is written later.
+    ///
+    /// # Safety
+    /// AVX-512.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn lift(&mut self, to: usize, from: &[i8]) {
+        let to = self.0[to..to + from.len() + REGISTER].as_mut_ptr();
+        let rest = from.len() % REGISTER;
+        // SAFETY: only values that are there are read; there is room for a register behind them.
+        unsafe {
+            let half = _mm512_set1_epi8(-128);
+            for at in (0..from.len() - rest).step_by(REGISTER) {
+                let values = _mm512_loadu_si512(from.as_ptr().add(at).cast());
+                _mm512_storeu_si512(to.add(at).cast(), _mm512_xor_si512(values, half));
+            }
+            if rest > 0 {
+                let at = from.len() - rest;
+                let values = _mm512_maskz_loadu_epi8((1 << rest) - 1, from.as_ptr().add(at));
+                _mm512_storeu_si512(to.add(at).cast(), _mm512_xor_si512(values, half));
+            }
+        }
     }
-}
 
-/// [`Fetch::lines`] place by place.
-#[inline(always)]
-fn copied(
-    from: &(impl Fetch + ?Sized),
-    place: usize,
-    count: usize,
-    depth: usize,
-    room: &mut Copies,
-) -> Lines {
-    let quads = depth.div_ceil(4);
-    for (n, values) in room.places(quads).take(count).enumerate() {
-        from.fetch(place + n, &mut values[..depth]);
+    /// The same for a value that is there `count` times.
+    ///
+    /// # Safety
+    /// AVX-512.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn fill(&mut self, to: usize, count: usize, value: i8) {
+        let to = &mut self.0[to..to + count + REGISTER];
+        for at in (0..count).step_by(REGISTER) {
+            // SAFETY: there is room for a register behind them.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), _mm512_set1_epi8(value ^ -128)) };
+        }
     }
-    room.lines(quads)
 }
 
 /// Where the values of a place come from.
 pub(super) trait Fetch {
-    /// Writes the values of `place`, each with 128 added.
-    fn fetch(&self, place: usize, values: &mut [u8]);
-
     /// The values of `count` places, copied to `room` if they do not lie elsewhere; of those behind them anything.
     ///
     /// # Safety
     /// AVX-512; the room was cleared for such a depth.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn lines(&self, place: usize, count: usize, depth: usize, room: &mut Copies) -> Lines {
-        copied(self, place, count, depth, room)
-    }
+    unsafe fn lines(&self, place: usize, count: usize, depth: usize, room: &mut Copies) -> Lines;
 
     /// All values, not with 128 added, if they lie place after place.
     #[inline(always)]
@@ -91,37 +99,25 @@ pub(super) trait Fetch {
     }
 }
 
-fn lift(from: &[i8], to: &mut [u8]) {
-    to.iter_mut().zip(from).for_each(|(to, &from)| *to = (from as u8) ^ 0x80);
-}
-
 pub(super) struct Dense<'x>(pub &'x [i8]);
 
 impl Fetch for Dense<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [u8]) {
-        let depth = values.len();
-        lift(&self.0[place * depth..(place + 1) * depth], values);
-    }
-
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn lines(&self, place: usize, count: usize, depth: usize, room: &mut Copies) -> Lines {
-        if depth % 4 != 0 {
-            return copied(self, place, count, depth, room);
-        }
-        // No gaps between places.
-        let from = &self.0[place * depth..(place + count) * depth];
-        for at in (0..from.len()).step_by(REGISTER) {
-            let left = (from.len() - at).min(REGISTER);
-            // SAFETY: only values that are there are read; the room has one more register than a tile.
-            unsafe {
-                let values = _mm512_maskz_loadu_epi8(u64::MAX >> (REGISTER - left), from.as_ptr().add(at));
-                let values = _mm512_xor_si512(values, _mm512_set1_epi8(-128));
-                _mm512_storeu_si512(room.0.as_mut_ptr().add(at).cast(), values);
+        let (quads, values) = (depth.div_ceil(4), &self.0[place * depth..(place + count) * depth]);
+        // SAFETY: as promised.
+        unsafe {
+            if depth % 4 == 0 {
+                // No gaps between places.
+                room.lift(0, values);
+            } else {
+                for (n, values) in values.chunks_exact(depth).enumerate() {
+                    room.lift(4 * n * quads, values);
+                }
             }
         }
-        room.lines(depth / 4)
+        room.lines(quads)
     }
 
     #[inline(always)]
@@ -137,14 +133,56 @@ pub(super) struct Windows<'x> {
 }
 
 impl Fetch for Windows<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [u8]) {
-        let s = self.shape;
-        for (from, to) in s.window(place).zip(values.chunks_exact_mut(s.c_in)) {
-            match from {
-                Some(from) => lift(&self.values[from..from + s.c_in], to),
-                None => to.fill((self.zero as u8) ^ 0x80),
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn lines(&self, place: usize, count: usize, depth: usize, room: &mut Copies) -> Lines {
+        let (shape, quads) = (self.shape, depth.div_ceil(4));
+        for n in 0..count {
+            let y = (place + n) / shape.out_w * shape.stride;
+            let x = (place + n) % shape.out_w * shape.stride;
+            let piece = shape.kernel_w * shape.c_in;
+            let left = x.checked_sub(shape.pad_left).filter(|left| left + shape.kernel_w <= shape.w);
+            for ky in 0..shape.kernel_h {
+                let to = 4 * n * quads + ky * piece;
+                let row = (y + ky).checked_sub(shape.pad_top).filter(|&row| row < shape.h);
+                // SAFETY: as promised.
+                unsafe {
+                    if let (Some(row), Some(left)) = (row, left) {
+                        // All columns are in the picture, as mostly.
+                        let from = (row * shape.w + left) * shape.c_in;
+                        room.lift(to, &self.values[from..from + piece]);
+                    } else {
+                        self.row(row, x, to, room);
+                    }
+                }
             }
+        }
+        room.lines(quads)
+    }
+}
+
+impl Windows<'_> {
+    /// One row of a window: columns before the picture, columns of the picture, columns behind it.
+    ///
+    /// # Safety
+    /// AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn row(&self, row: Option<usize>, x: usize, to: usize, room: &mut Copies) {
+        let ConvShape { w, c_in, kernel_w, pad_left, .. } = *self.shape;
+        let first = x.saturating_sub(pad_left).min(w);
+        let end = (x + kernel_w).saturating_sub(pad_left).min(w).max(first);
+        // SAFETY: as promised.
+        unsafe {
+            let Some(row) = row else {
+                return room.fill(to, kernel_w * c_in, self.zero);
+            };
+            let before = pad_left.saturating_sub(x).min(kernel_w);
+            let inside = end - first;
+            let behind = kernel_w - before - inside;
+            room.fill(to, before * c_in, self.zero);
+            let values = &self.values[(row * w + first) * c_in..(row * w + end) * c_in];
+            room.lift(to + before * c_in, values);
+            room.fill(to + (before + inside) * c_in, behind * c_in, self.zero);
         }
     }
 }
@@ -153,13 +191,6 @@ impl Fetch for Windows<'_> {
 pub(super) struct Squares<'x>(pub &'x Frame<'x>, pub usize);
 
 impl Fetch for Squares<'_> {
-    #[inline(always)]
-    fn fetch(&self, place: usize, values: &mut [u8]) {
-        let mut bytes = [0; MOST_VALUES];
-        self.0.square(self.1, place, &mut bytes[..values.len()]);
-        lift(&bytes[..values.len()], values);
-    }
-
     /// A frame's bytes are values with 128 added: squares of RGB that lie beside each other are read where they are.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
@@ -174,6 +205,13 @@ impl Fetch for Squares<'_> {
             let bytes = &frame.bytes[from..from + (block - 1) * line + TILE * piece];
             return Lines { at: bytes.as_ptr(), place: piece, runs: block, run: piece / 4, line };
         }
-        copied(self, place, count, depth, room)
+        let quads = depth.div_ceil(4);
+        for n in 0..count {
+            let mut bytes = [0; MOST_VALUES];
+            frame.square(block, place + n, &mut bytes[..depth]);
+            // SAFETY: as promised.
+            unsafe { room.lift(4 * n * quads, &bytes[..depth]) };
+        }
+        room.lines(quads)
     }
 }
