@@ -19,7 +19,8 @@ pub fn run(root: &Path) -> Result<()> {
     let deny = tools.join("bin/cargo-deny");
     if !deny.is_file() {
         println!("installing cargo-deny {VERSION} (a few minutes)");
-        let install = ["install", "--locked", "--version", VERSION, "cargo-deny", "--root"];
+        // Unoptimised: it runs for seconds, and is built for minutes.
+        let install = ["install", "--locked", "--debug", "--version", VERSION, "cargo-deny", "--root"];
         call(Command::new(env!("CARGO")).args(install).arg(&tools))?;
     }
     call(Command::new(deny).current_dir(root).args(["check", "bans", "licenses", "sources"]))
