@@ -123,7 +123,7 @@ pub static GATE: ModelInfo = ModelInfo {
     task: "mask of the faces, one value a 4×4 square of a 128×128 view (59,441 parameters)",
     licence: "MIT OR Apache-2.0, trained on research data",
     origin: "trained here by faceveil-lab, models/gate/README.md",
-    sha256: "7a6e674591bc75be22a5d9d317cf458cc99af064218182e5d526fa270ffffafd",
+    sha256: "b3e259de60040d19d966e8816a62d2e8b5a0b8dd68a4028b507fbac7e0a2def8",
     bytes: include_bytes!("../../../models/gate/gate.fvnw"),
 };
 
