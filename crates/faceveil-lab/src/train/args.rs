@@ -72,7 +72,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0.0)]
     pub small: f64,
     /// Share of frames that show the whole picture nearly as in use; the others are changed more
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = part)]
     pub plain: f32,
     /// How often a set's pictures are taken, beside the other sets: fddb=0.6 [default: fddb=0.35 masks_voc=0.19
     /// negatives=0.23 youtube_keypoints=0.1 crops_web=0.07 utkface=0.04 roboflow_yolo=0.02]
@@ -112,6 +112,11 @@ pub struct TrainArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value = "cpu")]
     pub device: Device,
+}
+
+fn part(text: &str) -> Result<f32, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| format!("{text:?} is not between 0 and 1"))
 }
 
 fn share(text: &str) -> Result<(String, f64), String> {

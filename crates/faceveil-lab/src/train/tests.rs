@@ -174,6 +174,14 @@ fn shares_of_sets_can_be_chosen() {
     assert!(wrong("disks", 1.0).expect_err("no such set").to_string().contains("discs, free"));
     let none = [("discs".to_owned(), 0.0), ("free".to_owned(), 0.0)];
     assert!(sources::share_out(&mut sources_of(), &none).is_err());
+    let typed = |more: [&str; 2]| {
+        Typed::try_parse_from(["train", "--shared", "s", "--out", "o"].into_iter().chain(more))
+            .map(|t| t.train)
+    };
+    assert_eq!(typed(["--share", "fddb=0.5"]).expect("a share").shares, [("fddb".to_owned(), 0.5)]);
+    for wrong in [["--share", "fddb"], ["--share", "fddb=-1"], ["--share", "fddb=NaN"], ["--plain", "1.5"]] {
+        assert!(typed(wrong).is_err(), "{wrong:?}");
+    }
 }
 
 fn sources_of() -> Vec<Source> {

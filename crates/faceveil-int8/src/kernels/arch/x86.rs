@@ -6,6 +6,27 @@ use super::{avx2, avx512};
 use crate::kernels::frame::Frame;
 use crate::kernels::{ConvShape, DepthShape, Layer, PointShape, Sum};
 
+/// Calls a function of the caller's `Adder` in the form that fits both terms, unless a step might overflow 32 bits.
+macro_rules! add {
+    ($sum:expr, $function:ident($($value:expr),*)) => {{
+        if !present() || !is_plain_sum($sum) {
+            return false;
+        }
+        // SAFETY: the processor was asked.
+        unsafe {
+            let adder = Adder::new($sum);
+            match (is_half(&$sum.a), is_half(&$sum.b)) {
+                (true, true) => adder.$function::<true, true>($($value),*),
+                (true, false) => adder.$function::<true, false>($($value),*),
+                (false, true) => adder.$function::<false, true>($($value),*),
+                (false, false) => adder.$function::<false, false>($($value),*),
+            }
+        }
+        true
+    }};
+}
+pub(super) use add;
+
 /// From where a convolution over channels has its weights in the order that it wants.
 pub(in crate::kernels) enum Room<'r> {
     /// From nowhere: here is room to put some in order.

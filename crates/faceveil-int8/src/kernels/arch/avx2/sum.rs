@@ -4,6 +4,7 @@
 use core::arch::x86_64::*;
 
 use super::super::is_plain_sum;
+use super::super::x86::add;
 use super::{Bounds, LANES, PAIR, Scales, load, present, store};
 use crate::kernels::sum::{Sum, Term};
 
@@ -135,26 +136,6 @@ impl Adder {
             }
         }
     }
-}
-
-/// Calls one of an [`Adder`]'s functions in the form that fits both terms, unless a step might overflow 32 bits.
-macro_rules! add {
-    ($sum:expr, $function:ident($($value:expr),*)) => {{
-        if !present() || !is_plain_sum($sum) {
-            return false;
-        }
-        // SAFETY: the processor was asked.
-        unsafe {
-            let adder = Adder::new($sum);
-            match (is_half(&$sum.a), is_half(&$sum.b)) {
-                (true, true) => adder.$function::<true, true>($($value),*),
-                (true, false) => adder.$function::<true, false>($($value),*),
-                (false, true) => adder.$function::<false, true>($($value),*),
-                (false, false) => adder.$function::<false, false>($($value),*),
-            }
-        }
-        true
-    }};
 }
 
 pub(in crate::kernels) fn add_in_place(sum: &Sum, a: &[i8], b: &mut [i8]) -> bool {
