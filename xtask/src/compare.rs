@@ -20,9 +20,15 @@ const THESIS: [(&str, &str); 4] = [
 ];
 /// Those that run in our runtime, too.
 const OURS: [&str; 3] = ["studentv1_int8", "studentv2_int8", "teacher_int8"];
-/// What we ship of networks for microcontrollers, beside `gate` in floats.
-const SMALL: [(&str, &str); 3] =
-    [("gate-int8", "gate.fv8"), ("gate-96", "gate-96.fvnw"), ("gate-96-int8", "gate-96.fv8")];
+/// What we ship of networks that are not inside the program: by kind, name and file.
+const OWN: [(&str, &str, &str); 6] = [
+    ("gate", "gate-int8", "gate/gate.fv8"),
+    ("gate", "gate-96", "gate/gate-96.fvnw"),
+    ("gate", "gate-96-int8", "gate/gate-96.fv8"),
+    ("gate", "gate-teacher", "gate/gate-teacher.fvnw"),
+    ("direct", "direct", "direct/direct.ckpt"),
+    ("tflite", "direct-int8", "direct/direct.tflite"),
+];
 /// The peer with two thresholds: its own, and the lower one that `thorough` is held against.
 const PEERS: [(&str, &str); 2] = [("deface", "0.2"), ("deface-0.1", "0.1")];
 /// The embedders, and how pixels become their numbers.
@@ -121,8 +127,8 @@ impl Chore<'_> {
     fn contestants(&self) -> Result<Vec<String>> {
         let mut all = vec!["--contestant".to_owned(), "all".to_owned()];
         let mut add = |option: &str, value: String| all.extend([option.to_owned(), value]);
-        for (name, file) in SMALL {
-            add("--contestant", format!("gate:{name}=models/gate/{file}"));
+        for (kind, name, file) in OWN {
+            add("--contestant", format!("{kind}:{name}=models/{file}"));
         }
         self.compare.gate.iter().for_each(|gate| add("--contestant", format!("gate:{gate}")));
         let shared = short(self.root, self.shared);
@@ -146,7 +152,13 @@ impl Chore<'_> {
                 add("--embedder", format!("{}:{kind}", path.display()));
             }
         }
-        add("--curves", "gate=models/gate/training.csv".to_owned());
+        for (name, file) in [
+            ("gate", "gate/training"),
+            ("gate-teacher", "gate/training-teacher"),
+            ("direct", "direct/training"),
+        ] {
+            add("--curves", format!("{name}=models/{file}.csv"));
+        }
         for (name, file) in [("teacher", "teacher"), ("student v1", "studentv1"), ("student v2", "studentv2")]
         {
             let path = shared.join(format!("models/thesis/training_logs/{file}_log.csv"));

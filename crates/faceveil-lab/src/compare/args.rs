@@ -15,6 +15,7 @@ A contestant is one of:
   detector:NAME[,threshold=T][,style=STYLE]
   gate                     the gate network inside the program
   gate:NAME=FILE           another one, as 'export' writes it
+  direct:NAME=FILE         a network of ours that gives the picture itself, in floats: a checkpoint
   tflite:NAME=FILE         a network in TFLite's int8 that gives the picture itself, in our runtime
   outputs:NAME=FOLDER      what another program wrote: FOLDER/SET/PICTURE.*, and FOLDER/about.json with its costs if you know them
   nothing, nothing-128     the picture as it is; shrunk into 128 × 128 pixels

@@ -8,8 +8,9 @@ use faceveil::{Detection, DetectorName, EngineChoice, Level, RelativeSigma, Styl
 use faceveil_infer::weights::sha256_of;
 use serde::{Deserialize, Serialize};
 
-use super::cost::{Cost, of_file, of_gate, of_level, of_network};
+use super::cost::{Cost, of_file, of_gate, of_level, of_network, planned};
 use super::paint::PaintingNet;
+use crate::judge::direct::Direct;
 
 /// What a contestant does with the faces it finds.
 const STYLES: [&str; 4] = ["veil", "pixelate", "blur", "solid"];
@@ -39,6 +40,8 @@ pub enum Spec {
     Detector(DetectorName, Option<f32>, &'static str),
     /// A gate network: the one inside the program, or a name and a file.
     Gate(Option<(String, PathBuf)>),
+    /// A network of ours that gives the picture itself, in floats: a name and its file.
+    Direct(String, PathBuf),
     /// A network in TFLite's int8 that gives the picture itself: a name and its file.
     Tflite(String, PathBuf),
     /// Files that another program wrote.
@@ -58,13 +61,14 @@ impl Spec {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         match kind {
             "all" if rest.is_empty() => return Ok(Self::all()),
-            "gate" | "outputs" | "tflite" if !rest.is_empty() => {
+            "gate" | "direct" | "outputs" | "tflite" if !rest.is_empty() => {
                 let (name, path) =
                     rest.split_once('=').with_context(|| format!("{text:?} is not {kind}:NAME=PATH"))?;
                 check_name(name)?;
                 let (name, path) = (name.to_owned(), PathBuf::from(path));
                 return Ok(vec![match kind {
                     "gate" => Self::Gate(Some((name, path))),
+                    "direct" => Self::Direct(name, path),
                     "tflite" => Self::Tflite(name, path),
                     _ => Self::Outputs(name, path),
                 }]);
@@ -120,7 +124,10 @@ impl Spec {
             Self::Detector(name, None, style) => styled(name.to_string(), style),
             Self::Detector(name, Some(threshold), style) => styled(format!("{name}-{threshold}"), style),
             Self::Gate(None) => "gate".to_owned(),
-            Self::Gate(Some((name, _))) | Self::Outputs(name, _) | Self::Tflite(name, _) => name.clone(),
+            Self::Gate(Some((name, _)))
+            | Self::Direct(name, _)
+            | Self::Outputs(name, _)
+            | Self::Tflite(name, _) => name.clone(),
             Self::Nothing(None) => "nothing".to_owned(),
             Self::Nothing(Some(side)) => format!("nothing-{side}"),
             Self::Truth(style) => styled("truth".to_owned(), style),
@@ -130,7 +137,7 @@ impl Spec {
     fn way(&self) -> Way {
         match self {
             Self::Level(..) | Self::Detector(..) => Way::Detector,
-            Self::Gate(_) | Self::Tflite(..) => Way::Network,
+            Self::Gate(_) | Self::Direct(..) | Self::Tflite(..) => Way::Network,
             Self::Outputs(..) => Way::Outside,
             Self::Nothing(_) | Self::Truth(_) => Way::Baseline,
         }
@@ -242,6 +249,12 @@ impl Contestant {
                 file = Some(bytes);
                 (format!("network {architecture}: a mask, veil"), models, cost)
             }
+            Spec::Direct(name, path) => {
+                let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+                let models = vec![(name.clone(), sha256_of(&bytes))];
+                let cost = planned(Direct::load(path)?.graph());
+                ("a network that gives the picture itself, in floats".to_owned(), models, cost)
+            }
             Spec::Tflite(name, path) => {
                 let bytes = fs::read(path).with_context(|| path.display().to_string())?;
                 let models = vec![(name.clone(), sha256_of(&bytes))];
@@ -306,6 +319,7 @@ mod tests {
             ("gate:new=a,b=c.fvnw", "new"),
             ("outputs:deface=some/folder", "deface"),
             ("tflite:student=v1.tflite", "student"),
+            ("direct:mine=last.ckpt", "mine"),
             ("nothing-128", "nothing-128"),
             ("truth,style=blur", "truth-blur"),
         ] {

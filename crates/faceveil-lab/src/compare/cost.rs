@@ -34,7 +34,8 @@ pub fn of_network(name: &str) -> Result<Cost> {
     Ok(planned(&graph))
 }
 
-fn planned(graph: &faceveil_net::Graph) -> Cost {
+/// Of a network in its 8-bit form, as planned.
+pub fn planned(graph: &faceveil_net::Graph) -> Cost {
     let plan = faceveil_net::plan(graph);
     Cost {
         parameters: Some(plan.parameters as u64),

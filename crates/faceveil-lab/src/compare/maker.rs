@@ -14,6 +14,7 @@ use super::paint::PaintingNet;
 use crate::dataset;
 use crate::dataset::build::encode;
 use crate::dataset::picture::Picture;
+use crate::judge::direct::Direct;
 
 /// The veil's noise must be the same in every run; who hides a face in earnest takes the system's randomness.
 const SEED: u64 = 1;
@@ -29,7 +30,9 @@ pub enum Maker {
     Ours(Box<Anonymizer>),
     /// A gate network.
     Gate(Box<Gate>),
-    /// A network that gives the picture itself.
+    /// A network that gives the picture itself, in floats.
+    Direct(Box<Direct>),
+    /// The same in 8 bits.
     Painting(Box<PaintingNet>),
     /// Nothing is done, but that the picture may be shrunk into a frame of that side.
     Nothing(Option<u32>),
@@ -62,6 +65,7 @@ impl Maker {
                 let bytes = contestant.file.as_ref().context("the gate was not read")?;
                 Self::Gate(Box::new(Gate::new(bytes)?))
             }
+            Spec::Direct(_, path) => Self::Direct(Box::new(Direct::load(path)?)),
             Spec::Tflite(..) => {
                 let bytes = contestant.file.as_ref().context("the network was not read")?;
                 Self::Painting(Box::new(PaintingNet::from_tflite(bytes)?))
@@ -85,8 +89,12 @@ impl Maker {
                 let found = gate.faces(raster, None)?;
                 (found.iter().map(|f| region(f, FEATHER)).collect(), Style::Veil)
             }
+            // Who asks for pixels in place wants to know how long it takes.
+            Self::Direct(net) => {
+                std::hint::black_box(net.paint(&raster.clone().into())?);
+                return Ok(Vec::new());
+            }
             Self::Painting(net) => {
-                // Who asks for pixels in place wants to know how long it takes.
                 std::hint::black_box(net.paint(raster)?);
                 return Ok(Vec::new());
             }
@@ -108,6 +116,12 @@ impl Maker {
     pub fn make(&mut self, mut photo: Photo, faces: &[TruthFace]) -> Result<Vec<u8>> {
         match self {
             Self::Nothing(Some(side)) => return png(&framed(&photo.raster, *side)?),
+            Self::Direct(net) => {
+                let painted = net.paint(&photo.raster.into())?;
+                let side = u32::try_from(painted.width())?;
+                let painted = Picture::new(side, side, painted.pixels().to_vec());
+                return png(&painted.context("as many samples as pixels need")?);
+            }
             Self::Painting(net) => return png(&net.paint(&photo.raster)?),
             _ => {}
         }

@@ -24,7 +24,15 @@ impl PaintingNet {
     /// # Errors
     /// If it cannot be imported, or makes no square picture of a square picture.
     pub fn from_tflite(bytes: &[u8]) -> Result<Self> {
-        let file = FileBytes::new(&file::write(&tflite::import::int8(bytes)?)?);
+        Self::from_file(&file::write(&tflite::import::int8(bytes)?)?)
+    }
+
+    /// From a file of our runtime.
+    ///
+    /// # Errors
+    /// As [`Self::from_tflite`].
+    pub fn from_file(bytes: &[u8]) -> Result<Self> {
+        let file = FileBytes::new(bytes);
         let model = Model::parse(file.bytes())?;
         let (input, output) = (model.input(), model.output(0).context("the network has no output")?);
         let square = input.channels == 3 && input.width == input.height && input.shape() == output.shape();
@@ -56,15 +64,27 @@ impl PaintingNet {
     /// # Errors
     /// If the picture cannot be shrunk.
     pub fn paint(&self, raster: &Raster) -> Result<Picture> {
-        let side = u32::try_from(self.input.width)?;
+        let side = u32::try_from(self.side())?;
         let shown = framed(raster, side)?;
+        Picture::new(side, side, self.paint_framed(shown.pixels())?).context("as many samples as pixels need")
+    }
+
+    /// Side of its frame, pixels.
+    pub fn side(&self) -> usize {
+        self.input.width
+    }
+
+    /// What it makes of a picture in its own frame, RGB.
+    ///
+    /// # Errors
+    /// If the length is another.
+    pub fn paint_framed(&self, frame: &[u8]) -> Result<Vec<u8>> {
         let model = Model::parse(self.file.bytes())?;
-        let values: Vec<i8> =
-            shown.pixels().iter().map(|v| model.quantize_input(f32::from(*v) / 255.0)).collect();
+        let values: Vec<i8> = frame.iter().map(|v| model.quantize_input(f32::from(*v) / 255.0)).collect();
         let mut arena = vec![0; model.arena_len()];
         let made = model.run(Input::Values(&values), &mut arena)?;
         let sample = |q: &i8| (self.output.value(*q) * 255.0).round().clamp(0.0, 255.0) as u8;
-        Picture::new(side, side, made.iter().map(sample).collect()).context("as many samples as pixels need")
+        Ok(made.iter().map(sample).collect())
     }
 }
 

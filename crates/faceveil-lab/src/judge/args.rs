@@ -9,7 +9,7 @@ use super::choose::Limits;
 /// Arguments of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Checkpoint of a gate network
+    /// Checkpoint of a run; of a network that gives pictures only the averaged weights are written
     pub checkpoint: PathBuf,
     /// Folder that holds `faces/`
     #[arg(long)]

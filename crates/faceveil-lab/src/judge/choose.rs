@@ -46,6 +46,11 @@ const GROWTHS: [f32; 3] = [0.0, 1.0, 2.0];
 /// # Errors
 /// What stopped it.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
+    if let Some(bytes) = export::picture(&args.checkpoint)? {
+        fs::write(&args.out, bytes).with_context(|| args.out.display().to_string())?;
+        println!("{}: gives pictures, no point to choose", args.out.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut weights = export::gate(&args.checkpoint)?;
     match (args.threshold, args.growth) {
         (Some(threshold), Some(growth)) => {

@@ -1,6 +1,7 @@
 //! Networks that give the picture itself: what they make of a photo, in their own frame. As the thesis's outputs, and judged
 //! as those: letterboxed in the middle, bars black.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use faceveil_data::dataset::Item;
 use faceveil_eval::Picture;
+use faceveil_net::Graph;
 
 use super::evaluate::output;
 use crate::train::engine::{Runner, Way};
@@ -21,6 +23,15 @@ pub struct Direct {
     side: usize,
 }
 
+impl fmt::Debug for Direct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Direct")
+            .field("network", &self.trained.graph.name())
+            .field("side", &self.side)
+            .finish()
+    }
+}
+
 impl Direct {
     /// The averaged weights of a run's checkpoint.
     ///
@@ -30,8 +41,18 @@ impl Direct {
         let trained = Trained::load(path)?;
         let (input, out) = (trained.graph.input_shape(), trained.graph.output_shape());
         ensure!(input == out, "{} gives no picture", trained.graph.name());
+        Ok(Self::new(trained))
+    }
+
+    /// Of a network that gives a picture.
+    pub fn new(trained: Trained) -> Self {
         let runner = Runner::new(&trained.graph, 1, &Way::default());
-        Ok(Self { runner, side: input.height, trained })
+        Self { runner, side: trained.graph.input_shape().height, trained }
+    }
+
+    /// The network.
+    pub fn graph(&self) -> &Graph {
+        &self.trained.graph
     }
 
     /// What comes out for a picture, in the network's frame.
@@ -39,7 +60,7 @@ impl Direct {
     /// # Errors
     /// If the network cannot be run.
     pub fn paint(&mut self, picture: &Picture) -> Result<Picture> {
-        let boxed = letterboxed(picture, self.side);
+        let boxed = Self::letterboxed(picture, self.side);
         let places = self.side * self.side;
         let planes: Vec<f32> =
             (0..3 * places).map(|i| f32::from(boxed[i % places * 3 + i / places]) / 255.0).collect();
@@ -47,6 +68,21 @@ impl Direct {
         let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
         let pixels = (0..3 * places).map(|i| byte(out[i % 3 * places + i / 3])).collect();
         Ok(Picture::new(self.side, self.side, pixels)?)
+    }
+
+    /// The picture in the middle of a black square of `side` pixels, RGB.
+    pub fn letterboxed(picture: &Picture, side: usize) -> Vec<u8> {
+        let (width, height) = picture.size();
+        let scale = side as f64 / width.max(height) as f64;
+        let fitted = |n: usize| ((n as f64 * scale).round() as usize).clamp(1, side);
+        let small =
+            Level { width, height, pixels: picture.pixels().to_vec() }.shrunk(fitted(width), fitted(height));
+        let (left, top) = ((side - small.width) / 2, (side - small.height) / 2);
+        let mut boxed = vec![0; 3 * side * side];
+        for (y, row) in small.pixels.chunks_exact(3 * small.width).enumerate() {
+            boxed[3 * ((top + y) * side + left)..][..row.len()].copy_from_slice(row);
+        }
+        boxed
     }
 
     /// Paints all of `items` into `folder`, as PNG.
@@ -71,21 +107,6 @@ impl Direct {
     }
 }
 
-/// The picture in the middle of a black square of `side` pixels, RGB.
-fn letterboxed(picture: &Picture, side: usize) -> Vec<u8> {
-    let (width, height) = picture.size();
-    let scale = side as f64 / width.max(height) as f64;
-    let fitted = |n: usize| ((n as f64 * scale).round() as usize).clamp(1, side);
-    let small =
-        Level { width, height, pixels: picture.pixels().to_vec() }.shrunk(fitted(width), fitted(height));
-    let (left, top) = ((side - small.width) / 2, (side - small.height) / 2);
-    let mut boxed = vec![0; 3 * side * side];
-    for (y, row) in small.pixels.chunks_exact(3 * small.width).enumerate() {
-        boxed[3 * ((top + y) * side + left)..][..row.len()].copy_from_slice(row);
-    }
-    boxed
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +126,7 @@ mod tests {
         let picture = Picture::new(64, 32, pixels).expect("the size fits");
         let painted = Direct::load(&path).expect("it gives pictures").paint(&picture).expect("it runs");
         assert_eq!(painted.size(), (128, 128));
-        assert_eq!(painted.pixels(), letterboxed(&picture, 128));
+        assert_eq!(painted.pixels(), Direct::letterboxed(&picture, 128));
         assert!(painted.pixels()[..3 * 128 * 32].iter().all(|v| *v == 0), "a bar above");
         assert_eq!(&painted.pixels()[3 * 128 * 32..][..3], &picture.pixels()[..3]);
     }
@@ -119,6 +140,6 @@ mod tests {
             .checkpoint(&serde_json::json!({"net": "gate-96"}))
             .save(&path)
             .expect("written");
-        assert!(Direct::load(&path).err().expect("a mask").to_string().contains("gives no picture"));
+        assert!(Direct::load(&path).expect_err("a mask").to_string().contains("gives no picture"));
     }
 }

@@ -1,10 +1,12 @@
 //! From a checkpoint to the small file that the program runs.
 
+use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use faceveil_infer::gate::GateWeights;
 
+use crate::train::checkpoint::Checkpoint;
 use crate::train::trained::Trained;
 
 /// The averaged weights of a run's checkpoint, batch norms folded. The operating point is not chosen yet.
@@ -21,12 +23,48 @@ pub fn gate(path: &Path) -> Result<GateWeights> {
     Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values: trained.folded() })
 }
 
+/// The averages alone of a checkpoint whose network gives pictures, as a checkpoint; `None` of any other file.
+///
+/// # Errors
+/// If it cannot be read, or its network is not listed.
+pub fn picture(path: &Path) -> Result<Option<Vec<u8>>> {
+    let place = || path.display().to_string();
+    let bytes = fs::read(path).with_context(place)?;
+    if !Checkpoint::is_one(&bytes) {
+        return Ok(None);
+    }
+    let checkpoint = Checkpoint::parse(&bytes).with_context(place)?;
+    let graph = Trained::load(path)?.graph;
+    let paints = graph.input_shape() == graph.output_shape();
+    paints.then(|| checkpoint.averages().to_bytes()).transpose()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::picture;
     use crate::dataset::random::Random;
     use crate::net::fast::Fast;
     use crate::net::fold::folded;
     use crate::net::layout::Layout;
+    use crate::train::state::State;
+    use crate::train::trained::Trained;
+
+    #[test]
+    fn of_a_network_that_paints_only_the_averages_are_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [whole, small, gate] = ["last.ckpt", "small.ckpt", "gate.ckpt"].map(|n| folder.path().join(n));
+        for (net, path) in [("direct", &whole), ("gate-96", &gate)] {
+            let graph = faceveil_net::by_name(net).expect("it is listed");
+            let state = State::new(&graph, 1);
+            state.checkpoint(&serde_json::json!({"net": net})).save(path).expect("written");
+        }
+        let bytes = picture(&whole).expect("it can be read").expect("it paints");
+        std::fs::write(&small, &bytes).expect("written");
+        assert_eq!(Trained::load(&small).expect("it is whole"), Trained::load(&whole).expect("it is"));
+        let all = std::fs::metadata(&whole).expect("it is there").len();
+        assert!(bytes.len() as u64 * 5 < 2 * all, "{} of {all} bytes", bytes.len());
+        assert_eq!(picture(&gate).expect("it can be read"), None);
+    }
 
     #[test]
     fn the_exported_network_says_what_the_trained_one_says() {

@@ -6,6 +6,7 @@ pub mod fold;
 #[cfg(feature = "burn")]
 pub mod forward;
 pub mod layout;
+pub mod reshape;
 
 use std::process::ExitCode;
 

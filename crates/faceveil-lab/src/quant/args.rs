@@ -8,7 +8,7 @@ use faceveil_quant::Calibration;
 /// Arguments of `quantize`.
 #[derive(Debug, Args)]
 pub struct QuantizeArgs {
-    /// Weights of a gate network, as `export` writes them
+    /// Weights of a network, as `export` writes them
     pub weights: PathBuf,
     /// Folder that holds `faces/`
     #[arg(long)]
@@ -16,7 +16,7 @@ pub struct QuantizeArgs {
     /// File to write
     #[arg(long, short)]
     pub out: PathBuf,
-    /// How ranges are chosen: min-max, percentile-99.99, mse [default: all are tried, the one that leaks least is taken]
+    /// How ranges are chosen: min-max, percentile-99.99, mse [default: all are tried; of a gate the one that leaks least is taken, of a network that gives pictures the one nearest to the floats]
     #[arg(long)]
     pub calibration: Option<Calibration>,
     /// Ranges that training with rounding ended with

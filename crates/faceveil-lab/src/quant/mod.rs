@@ -1,7 +1,8 @@
-//! From a trained gate network to 8-bit integers: calibrated on pictures that were trained on, compared with the floats
+//! From a trained network to 8-bit integers: calibrated on pictures that were trained on, compared with the floats
 //! on those kept to choose on.
 
 pub mod args;
+mod painting;
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +21,9 @@ use faceveil_quant::{Calibration, Observed, Ranges, c99, file, quantize, tflite}
 use self::args::{ImportArgs, QuantizeArgs};
 use crate::judge::coverage::{Coverage, overlap};
 use crate::judge::pictures::{Pictures, SETS};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::sources;
+use crate::train::trained::Trained;
 
 /// Runs `faceveil-lab quantize`.
 ///
@@ -28,7 +31,11 @@ use crate::train::sources;
 /// What stopped it.
 pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     let place = || args.weights.display().to_string();
-    let weights = GateWeights::parse(&fs::read(&args.weights).with_context(place)?).with_context(place)?;
+    let bytes = fs::read(&args.weights).with_context(place)?;
+    if Checkpoint::is_one(&bytes) {
+        return painting::run(args, &Trained::load(&args.weights)?).with_context(place);
+    }
+    let weights = GateWeights::parse(&bytes).with_context(place)?;
     let network = Network::new(weights)?;
     let inputs = calibration_pictures(&args.shared, network.graph.input_shape(), args.pictures)?;
     eprintln!("{} pictures to calibrate on", inputs.len());
@@ -46,20 +53,26 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
         let judged = judge(&kept, &Gate::new(&bytes)?)?;
         let far = judged.far_from(&float);
         println!("{}  {far:.4}", judged.line(&name));
-        tried.push((far, judged.cost(), name, net, bytes));
+        tried.push((far, judged.cost(), name, net));
     }
     // By leaks, then by what is covered; then the nearest to the float network's masks.
     tried.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.total_cmp(&b.0)));
-    let Some((_, _, name, net, bytes)) = tried.into_iter().next() else { bail!("no calibration was tried") };
+    let Some((_, _, name, net)) = tried.into_iter().next() else { bail!("no calibration was tried") };
+    write_forms(args, &name, &net, "gate")
+}
+
+/// The network in all forms that were asked for.
+fn write_forms(args: &QuantizeArgs, calibration: &str, net: &IntNet, name: &str) -> Result<ExitCode> {
+    let bytes = file::write(net)?;
     fs::write(&args.out, &bytes).with_context(|| args.out.display().to_string())?;
     if let Some(path) = &args.tflite {
-        fs::write(path, tflite::export::int8(&net, "gate")?).with_context(|| path.display().to_string())?;
+        fs::write(path, tflite::export::int8(net, name)?).with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &args.c99 {
-        fs::write(path, c99::write(&net, "gate")?).with_context(|| path.display().to_string())?;
+        fs::write(path, c99::write(net, name)?).with_context(|| path.display().to_string())?;
     }
-    let arena = faceveil_quant::plan::program(&net)?.arena;
-    println!("{}: {name}, {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
+    let arena = faceveil_quant::plan::program(net)?.arena;
+    println!("{}: {calibration}, {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,10 +28,10 @@ pub struct MakeArgs {
     #[arg(long, short)]
     pub out: PathBuf,
     /// Steps of 32 pictures that the teacher is trained for
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 10_000)]
     pub teacher_steps: u64,
     /// Steps of 32 pictures that the student is trained for
-    #[arg(long, default_value_t = 46_000)]
+    #[arg(long, default_value_t = 100_000)]
     pub student_steps: u64,
     /// Seed of weights and pictures
     #[arg(long, default_value_t = 7)]

@@ -1,4 +1,5 @@
-//! From pictures to a trained teacher and a trained student, judged on what is held out, with a model card each.
+//! From pictures to a trained student and a trained teacher, judged on what is held out, with a model card each. The larger
+//! network begins with what the smaller one has learned, and then teaches it.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,8 +10,11 @@ use super::args::MakeArgs;
 use super::card::{Card, Subject};
 use super::{Journal, words};
 
-/// Share of the student's steps that it learns alone, quickly, on smaller pictures, before the teacher joins in.
-const ALONE: f64 = 0.56;
+/// Shares of the student's steps: on frames that are changed a lot, from nothing; then on frames nearly as in use. The teacher
+/// has the rest.
+const SHARES: [f64; 2] = [0.26, 0.6];
+/// Side of the teacher's frame.
+const SIDE: &str = "256";
 
 /// Runs `faceveil-lab make`.
 ///
@@ -39,8 +43,8 @@ fn subjects(out: &Path) -> [Subject; 2] {
         runs: runs.iter().map(|run| out.join(name).join(run)).collect(),
     };
     [
-        one("teacher", "Teacher: the larger gate network", &["alone"]),
-        one("student", "Student: the gate network for microcontrollers", &["alone", "taught"]),
+        one("teacher", "Teacher: the larger gate network", &["grown"]),
+        one("student", "Student: the gate network for microcontrollers", &["alone", "plain", "taught"]),
     ]
 }
 
@@ -56,26 +60,27 @@ fn commands(args: &MakeArgs) -> Vec<Vec<String>> {
         }
         all
     };
-    let train = |net: &str, out: &str, steps: u64, more: &[&str]| {
+    let train = |net: &str, out: &str, steps: u64, more: &[String]| {
         let steps = steps.to_string();
         let mut all =
             words(&["train", "--net", net, "--shared", &shared, "--labels", &labels, "--out", &at(out)]);
         all.extend(words(&["--steps", &steps, "--seed", &seed]));
-        all.extend(words(more));
+        all.extend_from_slice(more);
         limited(all)
     };
     let export = |run: &str, out: &str| {
         words(&["export", &at(&format!("{run}/last.ckpt")), "--shared", &shared, "--out", &at(out)])
     };
-    let alone = (args.student_steps as f64 * ALONE).round() as u64;
-    let taught = [
-        "--from",
-        &at("student/alone/last.ckpt"),
-        "--teacher",
-        &at("teacher/alone/last.ckpt"),
-        "--rate",
-        "2.5e-3",
-    ];
+    let [alone, plain] = SHARES.map(|share| (args.student_steps as f64 * share).round() as u64);
+    let taught = args.student_steps.saturating_sub(alone + plain);
+    let [first, second, larger] =
+        ["student/alone", "student/plain", "teacher/grown"].map(|run| at(&format!("{run}/last.ckpt")));
+    let nearly = |run: &str, rate: &str, plain: &str| {
+        words(&["--from", run, "--rate", rate, "--plain", plain, "--share", "fddb=0.55"])
+    };
+    let more = |all: Vec<String>, some: &[&str]| [all, words(some)].concat();
+    let grown = more(nearly(&second, "2e-3", "0.6"), &["--reshape", "--size", SIDE, "--small", "0.5"]);
+    let taught_by = more(nearly(&second, "1.6e-3", "0.8"), &["--teacher", &larger]);
     let mut judged =
         words(&["evaluate", "--shared", &shared, "--every", &args.every.to_string(), "--out", &at("judged")]);
     for gate in ["teacher=teacher/gate.fvnw", "student=student/gate.fvnw", "student-int8=student/gate.fv8"] {
@@ -84,10 +89,11 @@ fn commands(args: &MakeArgs) -> Vec<Vec<String>> {
     }
     vec![
         limited(words(&["label", "--shared", &shared, "--out", &labels])),
-        train("gate-teacher", "teacher/alone", args.teacher_steps, &["--small", "0.4"]),
-        export("teacher/alone", "teacher/gate.fvnw"),
-        train("gate", "student/alone", alone, &["--small", "0.4"]),
-        train("gate", "student/taught", args.student_steps - alone, &taught),
+        train("gate", "student/alone", alone, &words(&["--small", "0.4"])),
+        train("gate", "student/plain", plain, &nearly(&first, "2e-3", "0.7")),
+        train("gate-teacher", "teacher/grown", args.teacher_steps, &grown),
+        export("teacher/grown", "teacher/gate.fvnw"),
+        train("gate", "student/taught", taught, &taught_by),
         export("student/taught", "student/gate.fvnw"),
         words(&[
             "quantize",
@@ -130,6 +136,6 @@ mod tests {
         }
         let steps =
             |i: usize| all[i].windows(2).find(|w| w[0] == "--steps").unwrap()[1].parse::<u64>().unwrap();
-        assert_eq!(steps(3) + steps(4), 20);
+        assert_eq!(steps(1) + steps(2) + steps(5), 20);
     }
 }

@@ -43,6 +43,18 @@ struct Head {
 }
 
 impl Checkpoint {
+    /// Whether a file with these bytes means to be one.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
+    /// Only what is judged and shipped: nothing that a run would need to go on.
+    #[must_use]
+    pub fn averages(mut self) -> Self {
+        self.lists.retain(|(name, _)| name.starts_with("average"));
+        self
+    }
+
     /// Whether there is a list called `name`.
     pub fn has(&self, name: &str) -> bool {
         self.lists.iter().any(|(n, _)| n == name)

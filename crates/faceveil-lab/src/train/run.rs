@@ -73,6 +73,8 @@ impl Run {
                     plain: args.plain,
                     factor: 1,
                 };
+                let trained =
+                    if args.reshape { trained.reshaped(&graph, &state.values, args.seed)? } else { trained };
                 let pixels = || (feed::batch(&sources, &order, 0, full).pixels, MEASURED);
                 state.begin_with(trained.begin(&graph, pixels)?);
             }
@@ -229,7 +231,7 @@ impl Start {
         args.qat
             || match self {
                 Self::New => false,
-                Self::From(trained) => trained.is_folded() && !args.renew_norms,
+                Self::From(trained) => trained.is_folded() && !args.renew_norms && !args.reshape,
                 Self::Resumed(checkpoint) => checkpoint.about["folded"].as_bool().unwrap_or(false),
             }
     }

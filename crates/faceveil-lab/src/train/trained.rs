@@ -10,6 +10,7 @@ use faceveil_net::{Graph, family};
 use super::checkpoint::Checkpoint;
 use crate::net::fold::folded;
 use crate::net::layout::Layout;
+use crate::net::reshape::reshaped;
 
 /// A network and its weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +65,20 @@ impl Trained {
     /// Weights and one bias a channel, batch norms folded.
     pub fn folded(&self) -> Vec<f32> {
         folded(&Layout::of(&self.graph), &self.values, &self.running)
+    }
+
+    /// Its weights, norms folded, for a network with the same blocks and other channels, or another head; `new` are the
+    /// first weights of an untrained `graph`.
+    ///
+    /// # Errors
+    /// If the blocks are others.
+    pub fn reshaped(&self, graph: &Graph, new: &[f32], seed: u64) -> Result<Self> {
+        let (from, to) = (self.graph.without_norms(), graph.without_norms());
+        let running = Layout::of(graph).init(0).1;
+        let new = folded(&Layout::of(graph), new, &running);
+        let values = reshaped(&from, &self.folded(), &to, &new, seed)
+            .with_context(|| format!("{} and {} have other blocks", from.name(), to.name()))?;
+        Ok(Self { graph: to, values, running: Vec::new() })
     }
 
     /// The first weights and averages of a run of `graph`: as they are, folded, or with norms that are measured on `pixels`,
