@@ -133,7 +133,7 @@ impl Engine {
         let opinion = teacher.map(|t| &t.out[range(t.out.len())]);
         let (mut parts, mut by_out) = match self.task {
             Task::Mask { .. } => loss::mask_plain(out, target, weight, opinion, self.at_once, &self.terms),
-            Task::Picture => loss::picture_plain(out, target, weight, opinion, &self.terms),
+            Task::Picture { .. } => loss::picture_plain(out, target, weight, opinion, &self.terms),
         };
         by_out.iter_mut().for_each(|g| *g *= share);
         let mut further = Vec::new();
@@ -185,7 +185,7 @@ impl Engine {
         let out = if ends { burn::tensor::activation::sigmoid(logits.clone()) } else { logits.clone() };
         let against = |truth: Tensor<4>, terms: &Terms| match self.task {
             Task::Mask { .. } => loss::bce_dice(logits.clone(), truth, weight.clone(), terms.dice),
-            Task::Picture => loss::picture(out.clone(), truth, weight.clone(), terms),
+            Task::Picture { .. } => loss::picture(out.clone(), truth, weight.clone(), terms),
         };
         let by_truth = against(truth.clone(), terms);
         let mut all = by_truth.clone() * (1.0 - share);

@@ -63,7 +63,7 @@ pub fn sheet(batch: &Batch, side: usize, task: Task) -> Vec<u8> {
             let plane = |values: &[f32], c: usize| values[(n * 3 + c) * side * side + i];
             let shown = [0, 1, 2].map(|c| byte(plane(&batch.pixels, c)));
             let wanted = match task {
-                Task::Picture => [0, 1, 2].map(|c| byte(plane(&batch.target, c))),
+                Task::Picture { .. } => [0, 1, 2].map(|c| byte(plane(&batch.target, c))),
                 Task::Mask { cell } => {
                     let square = (n * (side / cell) + y / cell) * (side / cell) + x / cell;
                     let counts = batch.weight[square] > 0.0;

@@ -47,7 +47,7 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode> {
     let sources = Arc::new(sources);
     eprintln!("pictures read in {:.0} s", begun.elapsed().as_secs_f64());
     if let Some(path) = &args.show {
-        let (side, task) = (graph.input_shape().height, task(&graph));
+        let (side, task) = (graph.input_shape().height, task(&graph, args.face_weight));
         let order =
             Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, plain: args.plain, factor: 1 };
         let batch = feed::batch(&sources, &order, 0, side);
@@ -77,9 +77,13 @@ fn network(name: &str, size: Option<usize>, folded: bool) -> Result<Graph> {
 }
 
 /// A network of one channel gives a mask, another a picture.
-fn task(graph: &Graph) -> Task {
+fn task(graph: &Graph, face: u16) -> Task {
     let (input, output) = (graph.input_shape(), graph.output_shape());
-    if output.channels == 1 { Task::Mask { cell: input.height / output.height } } else { Task::Picture }
+    if output.channels == 1 {
+        Task::Mask { cell: input.height / output.height }
+    } else {
+        Task::Picture { face }
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Run {
     pub fn new(args: &TrainArgs, sources: Arc<Vec<Source>>) -> Result<Self> {
         let start = Start::read(args)?;
         let graph = super::network(&args.net, args.size, start.folded(args))?;
-        let (full, task) = (graph.input_shape().height, super::task(&graph));
+        let (full, task) = (graph.input_shape().height, super::task(&graph, args.face_weight));
         let mut way = Way { slow: args.slow, device: args.device, rounding: None };
         let teacher = teacher(args, &graph, &way)?;
         let about = about(args, &graph, start.folded(args), &sources);
@@ -307,7 +307,7 @@ fn about(args: &TrainArgs, graph: &Graph, folded: bool, sources: &[Source]) -> s
         .collect();
     serde_json::json!({
         "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "rate": args.rate, "seed": args.seed,
-        "schedule": args.schedule, "small": args.small, "plain": args.plain, "epoch": args.epoch, "decay": args.decay, "average": args.average,
+        "schedule": args.schedule, "small": args.small, "face_weight": args.face_weight, "plain": args.plain, "epoch": args.epoch, "decay": args.decay, "average": args.average,
         "dice": args.dice, "ssim": args.ssim, "edge": args.edge, "distil": args.distil, "hint": args.hint,
         "teacher": args.teacher.is_some(), "device": args.device, "patience": args.patience, "stop": args.stop,
         "pictures": counts, "data": sources::fingerprint(sources), "revision": revision,

@@ -271,7 +271,7 @@ fn a_student_learns_from_a_teacher() {
 fn every_network_takes_a_step() {
     for graph in faceveil_net::all() {
         let small = graph.resized(32, 32).expect("it goes through");
-        let task = task(&small);
+        let task = task(&small, 8);
         let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.1, distil: 0.0, hint: 0.0 };
         let way = Way { slow: true, ..Way::default() };
         let mut engine = Engine::new(&small, task, terms, 8, &way).expect("burn has all");

@@ -88,7 +88,7 @@ impl Valid {
                     self.count(&mut counts, i, &out, (target, weight), cell);
                     loss::mask_plain(&out, target, weight, None, 1, terms).0
                 }
-                Task::Picture => {
+                Task::Picture { .. } => {
                     ssim += likeness(&out, target, self.side) / n as f64;
                     loss::picture_plain(&out, target, weight, None, terms).0
                 }
@@ -99,7 +99,7 @@ impl Valid {
         }
         match self.task {
             Task::Mask { .. } => score.mask = Some(counts.score()),
-            Task::Picture => score.ssim = Some(ssim),
+            Task::Picture { .. } => score.ssim = Some(ssim),
         }
         score
     }

@@ -220,7 +220,7 @@ impl Canvas {
     pub fn finish(self) -> Sample {
         let (target, weight) = match self.task {
             Task::Mask { cell } => self.mask(cell),
-            Task::Picture => self.picture(),
+            Task::Picture { face } => self.picture(face),
         };
         Sample { pixels: self.pixels(), target, weight }
     }

@@ -31,7 +31,10 @@ pub enum Task {
         cell: usize,
     },
     /// The picture with its faces blurred, three planes.
-    Picture,
+    Picture {
+        /// How much more a pixel of a face counts than others.
+        face: u16,
+    },
 }
 
 /// The whole picture in the frame, as in use: its longer side fills it, at the top left, the rest black.

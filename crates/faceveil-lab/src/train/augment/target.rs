@@ -7,8 +7,6 @@ use super::canvas::Canvas;
 /// Sigma of the target's blur as a share of the box's longer side. The thesis's kernel of half that side has 0.08; a
 /// little more, because its own target leaves every eighth face visible.
 const SIGMA: f64 = 0.11;
-/// How much more a pixel of a face counts in a picture.
-const FACE_COUNTS: f32 = 8.0;
 
 /// Smallest face that counts, pixels of the frame; smaller ones are neither right nor wrong.
 const SMALLEST: f64 = 3.5;
@@ -19,7 +17,7 @@ impl Canvas {
     }
 
     /// The reference blur of each face's box, and the face's pixels' weights.
-    pub(super) fn picture(&self) -> (Vec<f32>, Vec<f32>) {
+    pub(super) fn picture(&self, face_counts: u16) -> (Vec<f32>, Vec<f32>) {
         let side = self.side;
         let mut rgb = self.rgb.clone();
         let mut counts = vec![1f32; side * side];
@@ -31,7 +29,7 @@ impl Canvas {
             let inside = face.inside(1.0, (0, 0));
             for y in ys {
                 for x in xs.clone().filter(|&x| inside.holds(x as u32, y as u32)) {
-                    counts[y * side + x] = FACE_COUNTS;
+                    counts[y * side + x] = f32::from(face_counts);
                 }
             }
         }
