@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::AblationArgs;
-use super::{Done, Journal, frontier, machine, words};
+use super::{Done, Journal, NEARLY_AS_IN_USE, frontier, machine, words};
 use crate::judge::choose::{Limits, percent, points};
 use crate::judge::coverage::overlap;
 use crate::judge::export;
@@ -82,6 +82,7 @@ fn train(args: &AblationArgs, seed: u64, teacher: bool, folder: &Path) -> Vec<St
     let mut all =
         words(&["train", "--net", &args.net, "--shared", &shared, "--out", &out, "--steps", &steps]);
     all.extend(words(&["--seed", &seed]));
+    all.extend(words(&NEARLY_AS_IN_USE));
     if let Some(labels) = &args.labels {
         all.extend(words(&["--labels", &text(labels)]));
     }

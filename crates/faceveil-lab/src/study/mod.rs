@@ -92,6 +92,10 @@ impl Journal {
     }
 }
 
+/// How short runs are trained: of pictures that are changed a lot small networks learn little, and short runs would say less
+/// of long ones.
+pub(crate) const NEARLY_AS_IN_USE: [&str; 4] = ["--plain", "0.7", "--share", "fddb=0.55"];
+
 /// Words of a command.
 pub(crate) fn words(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|&part| part.to_owned()).collect()

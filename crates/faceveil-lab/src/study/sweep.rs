@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::args::SweepArgs;
 use super::frontier::{self, Spot};
-use super::{Done, Journal, machine, words};
+use super::{Done, Journal, NEARLY_AS_IN_USE, machine, words};
 use crate::compare::counted;
 use crate::judge::choose::{Limits, points};
 use crate::judge::coverage::overlap;
@@ -143,8 +143,7 @@ fn train(args: &SweepArgs, name: &str, folder: &Path, steps: u64) -> Vec<String>
     let text = |path: &Path| path.display().to_string();
     let mut all = words(&["train", "--net", name, "--shared", &text(&args.shared), "--out", &text(folder)]);
     all.extend(words(&["--steps", &steps.to_string(), "--small", "0.4", "--seed", &args.seed.to_string()]));
-    // Of pictures that are changed a lot small networks learn little, and short runs say less of long ones.
-    all.extend(words(&["--plain", "0.7", "--share", "fddb=0.55"]));
+    all.extend(words(&NEARLY_AS_IN_USE));
     if let Some(labels) = &args.labels {
         all.extend(words(&["--labels", &text(labels)]));
     }

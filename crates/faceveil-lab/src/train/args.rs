@@ -74,9 +74,10 @@ pub struct TrainArgs {
     /// Share of frames that show the whole picture nearly as in use; the others are changed more
     #[arg(long, default_value_t = 0.0, value_parser = part)]
     pub plain: f32,
-    /// How much more a pixel of a face counts than others, of networks that give pictures
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
-    pub face_weight: u16,
+    /// How much more a face counts than what is none: of masks the smallest faces' squares [default: 5], of pictures all
+    /// faces' pixels [default: 8]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub face_weight: Option<u16>,
     /// How often a set's pictures are taken, beside the other sets: fddb=0.6 [default: fddb=0.35 masks_voc=0.19
     /// negatives=0.23 youtube_keypoints=0.1 crops_web=0.07 utkface=0.04 roboflow_yolo=0.02]
     #[arg(long = "share", value_name = "SET=SHARE", value_parser = share)]

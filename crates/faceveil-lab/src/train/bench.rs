@@ -24,7 +24,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.0, hint: 0.0 };
     let rounding = args.qat.then(|| Rounding::new(&graph, &vec![(-6.0, 6.0); graph.nodes().len()]));
     let way = Way { slow: args.slow, device: args.device, rounding };
-    let mut engine = Engine::new(&graph, task(&graph, 1), terms, args.batch, &way)?;
+    let mut engine = Engine::new(&graph, task(&graph, None), terms, args.batch, &way)?;
     let mut state = State::new(&graph, 1);
     let mut random = Random::new(1);
     let mut draw = |n: usize| (0..n * args.batch).map(|_| random.unit() as f32).collect::<Vec<_>>();

@@ -64,7 +64,7 @@ pub fn sheet(batch: &Batch, side: usize, task: Task) -> Vec<u8> {
             let shown = [0, 1, 2].map(|c| byte(plane(&batch.pixels, c)));
             let wanted = match task {
                 Task::Picture { .. } => [0, 1, 2].map(|c| byte(plane(&batch.target, c))),
-                Task::Mask { cell } => {
+                Task::Mask { cell, .. } => {
                     let square = (n * (side / cell) + y / cell) * (side / cell) + x / cell;
                     let counts = batch.weight[square] > 0.0;
                     let blue = if counts { shown[2] / 2 } else { 255 };

@@ -77,12 +77,12 @@ fn network(name: &str, size: Option<usize>, folded: bool) -> Result<Graph> {
 }
 
 /// A network of one channel gives a mask, another a picture.
-fn task(graph: &Graph, face: u16) -> Task {
+fn task(graph: &Graph, face_weight: Option<u16>) -> Task {
     let (input, output) = (graph.input_shape(), graph.output_shape());
     if output.channels == 1 {
-        Task::Mask { cell: input.height / output.height }
+        Task::Mask { cell: input.height / output.height, small: face_weight.unwrap_or(5) }
     } else {
-        Task::Picture { face }
+        Task::Picture { face: face_weight.unwrap_or(8) }
     }
 }
 

@@ -146,7 +146,7 @@ fn an_exported_file_is_gone_on_with() {
 /// A plain frame holds the whole picture about where it is in use, and what is drawn otherwise is not touched by the choice.
 #[test]
 fn plain_frames_are_nearly_those_in_use() {
-    let task = Task::Mask { cell: 4 };
+    let task = Task::Mask { cell: 4, small: 5 };
     let order = Order { seed: 5, from: 0, to: 1, len: 40, task, plain: 1.0, factor: 1 };
     let faces = sources();
     let batch = feed::batch(&faces[..1], &order, 0, 64);
@@ -166,8 +166,15 @@ fn plain_frames_are_nearly_those_in_use() {
 fn shares_of_sets_can_be_chosen() {
     let mut all = sources_of();
     sources::share_out(&mut all, &[("free".to_owned(), 0.0)]).expect("it is there");
-    let order =
-        Order { seed: 1, from: 0, to: 1, len: 16, task: Task::Mask { cell: 4 }, plain: 1.0, factor: 1 };
+    let order = Order {
+        seed: 1,
+        from: 0,
+        to: 1,
+        len: 16,
+        task: Task::Mask { cell: 4, small: 5 },
+        plain: 1.0,
+        factor: 1,
+    };
     let batch = feed::batch(&all, &order, 0, 64);
     assert!(batch.target.chunks(256).all(|t| t.iter().any(|&v| v > 0.5)), "every picture has a face");
     let wrong = |name: &str, share| sources::share_out(&mut sources_of(), &[(name.to_owned(), share)]);
@@ -190,8 +197,15 @@ fn sources_of() -> Vec<Source> {
 
 #[test]
 fn a_larger_frame_is_the_same_frame() {
-    let order =
-        Order { seed: 3, from: 0, to: 1, len: 3, task: Task::Mask { cell: 4 }, plain: 0.0, factor: 2 };
+    let order = Order {
+        seed: 3,
+        from: 0,
+        to: 1,
+        len: 3,
+        task: Task::Mask { cell: 4, small: 5 },
+        plain: 0.0,
+        factor: 2,
+    };
     let both = feed::batch(&sources(), &order, 0, 64);
     assert_eq!((both.pixels.len(), both.large.len()), (3 * 3 * 64 * 64, 3 * 3 * 128 * 128));
     let large = feed::batch(&sources(), &Order { factor: 1, ..order }, 0, 128);
@@ -271,7 +285,7 @@ fn a_student_learns_from_a_teacher() {
 fn every_network_takes_a_step() {
     for graph in faceveil_net::all() {
         let small = graph.resized(32, 32).expect("it goes through");
-        let task = task(&small, 8);
+        let task = task(&small, None);
         let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.1, distil: 0.0, hint: 0.0 };
         let way = Way { slow: true, ..Way::default() };
         let mut engine = Engine::new(&small, task, terms, 8, &way).expect("burn has all");

@@ -84,7 +84,7 @@ impl Valid {
             let target = &self.batch.target[i * each..][..each];
             let weight = &self.batch.weight[i * each..][..each];
             let parts = match self.task {
-                Task::Mask { cell } => {
+                Task::Mask { cell, .. } => {
                     self.count(&mut counts, i, &out, (target, weight), cell);
                     loss::mask_plain(&out, target, weight, None, 1, terms).0
                 }

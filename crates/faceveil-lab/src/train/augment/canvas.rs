@@ -219,7 +219,7 @@ impl Canvas {
     /// The finished sample.
     pub fn finish(self) -> Sample {
         let (target, weight) = match self.task {
-            Task::Mask { cell } => self.mask(cell),
+            Task::Mask { cell, small } => self.mask(cell, small),
             Task::Picture { face } => self.picture(face),
         };
         Sample { pixels: self.pixels(), target, weight }

@@ -29,10 +29,12 @@ pub enum Task {
     Mask {
         /// Side of a square, pixels.
         cell: usize,
+        /// How much more a square of the smallest faces counts than one without a face.
+        small: u16,
     },
     /// The picture with its faces blurred, three planes.
     Picture {
-        /// How much more a pixel of a face counts than others.
+        /// How much more a pixel of a face counts than another.
         face: u16,
     },
 }

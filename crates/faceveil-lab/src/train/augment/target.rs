@@ -37,7 +37,7 @@ impl Canvas {
     }
 
     /// Shares of squares under faces, and the squares' weights.
-    pub(super) fn mask(&self, cell: usize) -> (Vec<f32>, Vec<f32>) {
+    pub(super) fn mask(&self, cell: usize, small: u16) -> (Vec<f32>, Vec<f32>) {
         let side = self.side;
         let cells = side / cell;
         let mut hit = vec![0u8; side * side];
@@ -48,7 +48,8 @@ impl Canvas {
         }
         for face in self.judged() {
             let area = std::f64::consts::PI * (face.sxx * face.syy - face.sxy * face.sxy).max(0.0).sqrt();
-            let counts = (40.0 * (cell * cell) as f64 / area).sqrt().clamp(0.8, 5.0) as f32;
+            let counts =
+                (40.0 * (cell * cell) as f64 / area).sqrt().clamp(0.8, f64::from(small.max(1))) as f32;
             self.fill(face, cell, &mut weight, |w| *w = w.max(counts));
             let (xs, ys) = self.spans(face);
             let inside = face.inside(1.0, (0, 0));
