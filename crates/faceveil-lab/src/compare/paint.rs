@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use faceveil_core::raster::Raster;
 use faceveil_int8::model::FileBytes;
-use faceveil_int8::{Input, Model, Tensor};
+use faceveil_int8::{Frame, Input, Model, PixelFormat, Tensor};
 use faceveil_quant::{file, tflite};
 
 use super::cost::Cost;
@@ -81,8 +81,16 @@ impl PaintingNet {
     pub fn paint_framed(&self, frame: &[u8]) -> Result<Vec<u8>> {
         let model = Model::parse(self.file.bytes())?;
         let values: Vec<i8> = frame.iter().map(|v| model.quantize_input(f32::from(*v) / 255.0)).collect();
+        let (width, height) = (self.input.width, self.input.height);
+        // Where a level of grey is a value, the network may read pixels, and ours read nothing else.
+        let pixels = frame.iter().zip(&values).all(|(v, q)| v ^ 0x80 == *q as u8);
+        let input = if pixels {
+            Input::Frame(Frame { format: PixelFormat::Rgb888, width, height, bytes: frame })
+        } else {
+            Input::Values(&values)
+        };
         let mut arena = vec![0; model.arena_len()];
-        let made = model.run(Input::Values(&values), &mut arena)?;
+        let made = model.run(input, &mut arena)?;
         let sample = |q: &i8| (self.output.value(*q) * 255.0).round().clamp(0.0, 255.0) as u8;
         Ok(made.iter().map(sample).collect())
     }

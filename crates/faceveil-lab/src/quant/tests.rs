@@ -2,10 +2,13 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
+use faceveil_eval::Picture;
 use faceveil_int8::model::FileBytes;
 use faceveil_int8::{Frame, Input, Model, PixelFormat};
 
 use super::*;
+use crate::compare::paint::PaintingNet;
+use crate::judge::direct::Direct;
 
 /// Pictures that are run.
 const COUNT: usize = 24;
@@ -56,4 +59,22 @@ fn the_gate_gives_the_bits_of_the_reference_kernels_on_pictures() {
         assert_eq!(wrong, None, "picture {n}");
     }
     assert!(want.iter().any(|&w| w as i8 > 100), "no mask says that there is a face");
+}
+
+/// The shipped painter in 8 bits paints nearly what the floats paint, and neither gives the portrait back.
+#[test]
+fn the_direct_network_paints_alike_in_floats_and_in_8_bits() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let portrait = Picture::decode(&fs::read(root.join("assets/sample.jpg")).unwrap()).unwrap();
+    let mut float = Direct::load(&root.join("models/direct/direct.ckpt")).unwrap();
+    let painter =
+        PaintingNet::from_tflite(&fs::read(root.join("models/direct/direct.tflite")).unwrap()).unwrap();
+    let frame = Direct::letterboxed(&portrait, painter.side());
+    let (want, got) = (float.paint(&portrait).unwrap(), painter.paint_framed(&frame).unwrap());
+    let apart = |a: &[u8], b: &[u8]| {
+        a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64
+    };
+    assert!(apart(want.pixels(), &got) < 8.0, "{}", apart(want.pixels(), &got));
+    let changed = want.pixels().iter().zip(&frame).filter(|(a, b)| a.abs_diff(**b) > 16).count();
+    assert!(changed > frame.len() / 100, "{changed} of {} samples changed", frame.len());
 }

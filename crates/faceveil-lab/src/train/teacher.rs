@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_coarsest_stage_is_found() {
         for (name, places, channels) in
-            [("gate", 4, 64), ("gate-teacher", 4, 112), ("gate-96", 3, 40), ("thesis-teacher", 16, 256)]
+            [("gate", 4, 64), ("gate-teacher", 4, 128), ("gate-96", 3, 40), ("thesis-teacher", 16, 256)]
         {
             let graph = faceveil_net::by_name(name).expect("it is listed");
             let shape = graph.nodes()[stage(&graph).expect("it has one")].shape;

@@ -53,13 +53,15 @@ fn the_fast_path_is_burns_path() {
             }
         }
         assert_eq!(at, layout.running_len);
+        let least = want.iter().fold(10.0f32, |m, v| m.max(v.abs())) * 1e-4;
         // Twice: buffers that are used again must not change anything.
         for _ in 0..2 {
             fast.forward(&values, &pixels);
             let got = fast.backward(&values, &towards);
             for param in &layout.params {
                 let range = param.range.clone();
-                let size = want[range.clone()].iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+                // A shift that the next norm takes away again has a gradient of nothing but rounding.
+                let size = want[range.clone()].iter().fold(least, |m, v| m.max(v.abs()));
                 for i in range {
                     assert!(
                         (got[i] - want[i]).abs() < 0.01 * size,
