@@ -21,11 +21,12 @@ const THESIS: [(&str, &str); 4] = [
 /// Those that run in our runtime, too.
 const OURS: [&str; 3] = ["studentv1_int8", "studentv2_int8", "teacher_int8"];
 /// What we ship of networks that are not inside the program: by kind, name and file.
-const OWN: [(&str, &str, &str); 6] = [
+const OWN: [(&str, &str, &str); 7] = [
     ("gate", "gate-int8", "gate/gate.fv8"),
     ("gate", "gate-96", "gate/gate-96.fvnw"),
     ("gate", "gate-96-int8", "gate/gate-96.fv8"),
     ("gate", "gate-teacher", "gate/gate-teacher.fvnw"),
+    ("gate", "gate-teacher-int8", "gate/gate-teacher.fv8"),
     ("direct", "direct", "direct/direct.ckpt"),
     ("tflite", "direct-int8", "direct/direct.tflite"),
 ];
