@@ -50,7 +50,11 @@ pub fn y4m(bytes: &[u8]) {
 pub fn probe(bytes: &[u8]) {
     let Ok(probe) = parse_probe(bytes) else { return };
     let video = probe.video;
-    assert!(video.width > 0 && video.height > 0 && TimeBase::new(video.time_base.num, video.time_base.den).is_some());
+    assert!(
+        video.width > 0
+            && video.height > 0
+            && TimeBase::new(video.time_base.num, video.time_base.den).is_some()
+    );
     let colours = video.colours;
     let words = [colours.range, colours.space, colours.transfer, colours.primaries];
     assert!(words.iter().flatten().all(|w| !w.starts_with('-') && !w.contains([' ', ':', '='])));
