@@ -77,7 +77,7 @@ pub fn run(root: &Path, shared: &Path, compare: &Compare) -> Result<()> {
     let all = compare.out.join("page").display().to_string();
     chore.lab(&[&arguments[..], &["--out", &all]].concat())?;
     let some = compare.out.join("publishable").display().to_string();
-    chore.lab(&[&arguments[..], &["--out", &some, "--publishable", "--shown", "9"]].concat())?;
+    chore.lab(&[&arguments[..], &["--out", &some, "--publishable", "--shown", "3"]].concat())?;
     if compare.every == 1 {
         for name in ["comparison.html", "comparison.json"] {
             let (from, to) = (root.join(&some).join(name), root.join("docs").join(name));

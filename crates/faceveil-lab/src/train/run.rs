@@ -309,7 +309,7 @@ fn about(args: &TrainArgs, graph: &Graph, folded: bool, sources: &[Source]) -> s
         "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "rate": args.rate, "seed": args.seed,
         "schedule": args.schedule, "small": args.small, "face_weight": args.face_weight, "plain": args.plain, "epoch": args.epoch, "decay": args.decay, "average": args.average,
         "dice": args.dice, "ssim": args.ssim, "edge": args.edge, "distil": args.distil, "hint": args.hint,
-        "teacher": args.teacher.is_some(), "device": args.device, "patience": args.patience, "stop": args.stop,
+        "teacher": args.teacher.is_some(), "renew_norms": args.renew_norms, "reshape": args.reshape, "device": args.device, "patience": args.patience, "stop": args.stop,
         "pictures": counts, "data": sources::fingerprint(sources), "revision": revision,
     })
 }
