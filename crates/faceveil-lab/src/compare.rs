@@ -50,7 +50,7 @@ pub fn run(args: &CompareArgs) -> Result<ExitCode> {
     if args.pictures {
         let folder = plan.work.join("pictures");
         write_pictures(&cases, &folder)?;
-        println!("{}: {} pictures", folder.display(), cases.len());
+        say!("{}: {} pictures", folder.display(), cases.len());
         return Ok(ExitCode::SUCCESS);
     }
     let ort = args.ort.as_deref();
@@ -143,7 +143,7 @@ fn write(
     {
         let path = args.out.join(name);
         write_atomically(&path, text.as_bytes(), true).with_context(|| path.display().to_string())?;
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ pub fn run(args: DatasetArgs) -> anyhow::Result<ExitCode> {
         DatasetVerb::Report(args) => report_dataset(&args),
         DatasetVerb::Fixture(args) => {
             fixture::write(args.layout, &args.out, args.pictures, args.seed)?;
-            println!("{}: {} pictures", args.out.display(), args.pictures);
+            say!("{}: {} pictures", args.out.display(), args.pictures);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -95,7 +95,7 @@ fn label_pictures(args: &LabelArgs) -> anyhow::Result<ExitCode> {
     }
     let progress = Progress::new(args.common.quiet);
     let told = review::label(args, &labellers, &progress)?;
-    println!("{told}");
+    say!("{told}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -104,7 +104,7 @@ fn report_dataset(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let page = report::page(&args.dataset, usize::from(args.samples))?;
     faceveil_media::files::write_atomically(&out, page.as_bytes(), true)
         .with_context(|| out.display().to_string())?;
-    println!("{}", out.display());
+    say!("{}", out.display());
     Ok(ExitCode::SUCCESS)
 }
 

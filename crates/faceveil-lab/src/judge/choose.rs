@@ -48,7 +48,7 @@ const GROWTHS: [f32; 3] = [0.0, 1.0, 2.0];
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     if let Some(bytes) = export::picture(&args.checkpoint)? {
         fs::write(&args.out, bytes).with_context(|| args.out.display().to_string())?;
-        println!("{}: gives pictures, no point to choose", args.out.display());
+        say!("{}: gives pictures, no point to choose", args.out.display());
         return Ok(ExitCode::SUCCESS);
     }
     let mut weights = export::gate(&args.checkpoint)?;
@@ -62,22 +62,20 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     }
     fs::write(&args.out, weights.to_bytes()?).with_context(|| args.out.display().to_string())?;
     let GateWeights { threshold, certain, growth, .. } = weights;
-    println!("{}: threshold {threshold}, certain {certain}, growth {growth}", args.out.display());
+    say!("{}: threshold {threshold}, certain {certain}, growth {growth}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 
 fn choose(weights: &mut GateWeights, shared: &Path, limits: Limits) -> Result<()> {
     let kept = Pictures::kept(shared)?;
     let [fddb, masks, free] = kept.counts();
-    println!("{fddb} + {masks} + {free} pictures to choose on");
-    println!(
-        "thr. cert. grow | fddb leak, large, other % | masks exposed % (a tenth or more) | face-free hit %"
-    );
+    say!("{fddb} + {masks} + {free} pictures to choose on");
+    say!("thr. cert. grow | fddb leak, large, other % | masks exposed % (a tenth or more) | face-free hit %");
     let tried = points(&kept.look(&Gate::from_weights(weights.clone())?)?, limits);
     for t in tried.iter().take(SHOWN) {
         let Point { threshold, certain, growth } = t.point;
         let [all, large, other, exposed, hit] = t.percent;
-        println!(
+        say!(
             "{threshold:.2} {certain:.2} {growth:.1} | {all:5.1} {large:5.1} {other:5.2} | {exposed:5.1} | {hit:5.1}"
         );
     }

@@ -92,7 +92,7 @@ pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     fs::write(&json, serde_json::to_vec_pretty(&rows)?).with_context(|| json.display().to_string())?;
     let page = args.out.join("index.html");
     fs::write(&page, page::page(&rows, &args.out)?).with_context(|| page.display().to_string())?;
-    println!("{} and {}", json.display(), page.display());
+    say!("{} and {}", json.display(), page.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -174,7 +174,7 @@ pub fn output(folder: &Path, item: &Item) -> PathBuf {
 }
 
 fn report(row: &Row) {
-    println!("{}", line(row));
+    say!("{}", line(row));
 }
 
 /// A row in words.

@@ -31,12 +31,16 @@ pub struct NetsArgs {
 pub fn list(args: &NetsArgs) -> anyhow::Result<ExitCode> {
     let graphs = if args.names.is_empty() { faceveil_net::all() } else { named(&args.names)? };
     let widest = graphs.iter().map(|g| g.name().len()).max().unwrap_or(0).max(18);
-    println!(
+    say!(
         "{:<widest$} {:>10} {:>8} {:>11} {:>9}  input, output",
-        "network", "parameters", "MMAC", "int8 bytes", "peak RAM"
+        "network",
+        "parameters",
+        "MMAC",
+        "int8 bytes",
+        "peak RAM"
     );
     for graph in &graphs {
-        println!("{}", line(graph, widest));
+        say!("{}", line(graph, widest));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,39 +1,102 @@
-//! Weights of a network for one with the same blocks and other channels, so that a larger one begins with what a smaller one
-//! learned (Net2WiderNet, Chen 2016, section 2.3).
+//! Weights of a network for one with the same blocks and other channels, or with more blocks, so that a larger one begins
+//! with what a smaller one learned (Net2WiderNet, Chen 2016, section 2.3; for deeper ones section 2.4).
 
-use faceveil_net::{Graph, Node, Op};
+use faceveil_net::{Graph, Node, NodeId, Op};
 
 use super::layout::{Layout, Role};
 use crate::dataset::random::Random;
 
+/// What the last weights of a block that is new begin with, as a share of random ones: at nothing the weights before them
+/// would learn nothing at first.
+const FAINT: f32 = 0.1;
+
 /// Weights for `to` of those of `from`, both without batch norms. Channel `c` of `to` does what channel `c mod n` of the `n` did; what
 /// reads copies shares the weight among them, each in random parts, so that they learn different things from the first
 /// step on. Where `to` has more channels everywhere it says what `from` said. Of a narrower one the last channels are gone,
-/// which changes what it says.
+/// which changes what it says, and so does a residual block that `to` lacks. Those that only `to` has add little ([`FAINT`]) to what
+/// comes in.
 ///
 /// The last node of `from` and what `to` has in its place may differ (a mask, a picture): there `new`, the first weights of
 /// an untrained `to`, stay. `None` if more differs than that.
 pub fn reshaped(from: &Graph, values: &[f32], to: &Graph, new: &[f32], seed: u64) -> Option<Vec<f32>> {
-    let same = from.nodes().iter().zip(to.nodes()).take_while(|(a, b)| alike(a, b)).count();
-    if same + 1 < from.nodes().len() {
-        return None;
-    }
+    let origins = aligned(from, to)?;
     let (old, wanted) = (Layout::of(from), Layout::of(to));
     let mut out = new.to_vec();
-    for (n, (a, b)) in old.params.iter().zip(&wanted.params).enumerate() {
-        if b.node >= same {
-            break;
+    for (n, b) in wanted.params.iter().enumerate() {
+        let conv = b.role == Role::Weight && matches!(to.nodes()[b.node].op, Op::Conv { .. });
+        let target = &mut out[b.range.clone()];
+        match origins[b.node] {
+            Origin::Node(id) => {
+                let a = old.params.iter().find(|a| (a.node, a.role) == (id, b.role))?;
+                let random = Random::stream(seed, n as u64);
+                let copied = Copied { from: a.shape, to: b.shape };
+                copied.fill(&values[a.range.clone()], target, conv.then_some(random));
+            }
+            Origin::BlockEnd if conv => target.iter_mut().for_each(|w| *w *= FAINT),
+            Origin::BlockEnd | Origin::New => {}
         }
-        let random = Random::stream(seed, n as u64);
-        let copied = Copied { from: a.shape, to: b.shape };
-        let shares = b.role == Role::Weight && matches!(to.nodes()[b.node].op, Op::Conv { .. });
-        copied.fill(&values[a.range.clone()], &mut out[b.range.clone()], shares.then_some(random));
     }
     Some(out)
 }
 
-/// Whether two nodes do the same, but for their channels.
-fn alike(a: &Node, b: &Node) -> bool {
+/// Where a node's weights come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A node of the old network.
+    Node(NodeId),
+    /// Nowhere: the last convolution of a residual block that the old network lacks.
+    BlockEnd,
+    /// Nowhere.
+    New,
+}
+
+/// The origin of each node of `to`; `None` if the networks differ by more than channels, residual blocks and the end.
+///
+/// Where both have a residual block it is the same one; what only one of them has is new, or left out.
+fn aligned(from: &Graph, to: &Graph) -> Option<Vec<Origin>> {
+    let mut origins = Vec::new();
+    // For each node of `from` so far the node of `to` that gives what it gave.
+    let mut places: Vec<Option<NodeId>> = Vec::new();
+    while places.len() < from.nodes().len() {
+        let (i, j) = (places.len(), origins.len());
+        let source = places.last().copied().flatten();
+        let theirs = i.checked_sub(1).and_then(|before| residual(from, i, before));
+        let ours = source.and_then(|source| residual(to, j, source));
+        match (theirs, ours) {
+            (None, Some(len)) => {
+                origins.extend((1..=len).map(|n| if n + 1 == len { Origin::BlockEnd } else { Origin::New }));
+                // What read the block before reads the new one.
+                places[i - 1] = Some(j + len - 1);
+            }
+            (Some(len), None) => {
+                places.resize(i + len - 1, None);
+                places.push(source);
+            }
+            _ => match to.nodes().get(j) {
+                Some(node) if alike(&from.nodes()[i], node, &places) => {
+                    origins.push(Origin::Node(i));
+                    places.push(Some(j));
+                }
+                _ if i + 1 == from.nodes().len() => break,
+                _ => return None,
+            },
+        }
+    }
+    origins.resize(to.nodes().len(), Origin::New);
+    Some(origins)
+}
+
+/// How many nodes the residual block has that begins at `at` and is added to what it reads, `source`, if one does.
+fn residual(graph: &Graph, at: NodeId, source: NodeId) -> Option<usize> {
+    let nodes = graph.nodes().get(at..)?;
+    let len = 1 + nodes.iter().position(|node| !matches!(node.op, Op::Conv { .. } | Op::Depthwise { .. }))?;
+    let chain = (0..len - 1).all(|n| nodes[n].inputs[..] == [if n == 0 { source } else { at + n - 1 }]);
+    let adds = len > 1 && nodes[len - 1].op == Op::Add && nodes[len - 1].inputs[..] == [at + len - 2, source];
+    (chain && adds).then_some(len)
+}
+
+/// Whether two nodes do the same, but for their channels, with what `places` says of their inputs.
+fn alike(a: &Node, b: &Node, places: &[Option<NodeId>]) -> bool {
     let op = match (a.op, b.op) {
         (
             Op::Conv { kernel, stride, norm, activation, .. },
@@ -41,7 +104,7 @@ fn alike(a: &Node, b: &Node) -> bool {
         ) => (kernel, stride, norm, activation) == (k, s, n, act),
         (a, b) => a == b && !matches!(a, Op::TransposedConv { .. } | Op::Concat),
     };
-    op && a.inputs == b.inputs
+    op && a.inputs.iter().map(|&id| places[id]).eq(b.inputs.iter().copied().map(Some))
 }
 
 /// One parameter in two shapes.
@@ -132,9 +195,61 @@ mod tests {
     }
 
     #[test]
+    fn a_deeper_network_says_nearly_the_same() {
+        let (from, values) = network(NARROW);
+        let mut random = Random::new(3);
+        let pixels: Vec<f32> = (0..from.input_shape().len()).map(|_| random.unit() as f32).collect();
+        let want = said(&from, &values, &pixels);
+        // A block more at the finest level, where there was none; behind one; before the coarsest, and wider.
+        for deeper in [
+            "gate-96_16.1.1.1_24.1.2.2_32.1.2.2",
+            "gate-96_16.0.1.1_24.2.2.2_32.1.2.2",
+            "gate-96_16.0.1.1_24.1.2.2_48.3.2.2",
+        ] {
+            let (to, new) = network(deeper);
+            let origins = aligned(&from, &to).expect("it has the same and more");
+            assert_eq!(
+                origins.iter().filter(|o| matches!(o, Origin::Node(_))).count(),
+                from.nodes().len(),
+                "{deeper}"
+            );
+            let mut got = reshaped(&from, &values, &to, &new, 7).expect("it has the same and more");
+            let nearly = said(&to, &got, &pixels);
+            let far = nearly.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let largest = want.iter().fold(0.0, |largest: f32, v| largest.max(v.abs()));
+            assert!(far > 0.0 && far < 0.5 * largest, "{deeper}: {far} of {largest}");
+            // With nothing in place of little it is the same.
+            for param in &Layout::of(&to).params {
+                if origins[param.node] == Origin::BlockEnd {
+                    got[param.range.clone()].fill(0.0);
+                }
+            }
+            for (a, b) in said(&to, &got, &pixels).iter().zip(&want) {
+                assert!((a - b).abs() < 1e-3 * b.abs().max(1.0), "{deeper}: {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_shallower_network_lacks_a_block_only() {
+        let (from, _) = network("gate-96_16.2.1.1_24.2.2.2_32.1.2.2");
+        let (to, _) = network("gate-96_16.0.1.1_24.1.2.2_32.3.2.2");
+        let origins = aligned(&from, &to).expect("it has the same but for blocks");
+        let (old, own) = (from.nodes(), to.nodes());
+        for (node, origin) in own.iter().zip(&origins) {
+            let Origin::Node(id) = *origin else { continue };
+            assert_eq!((node.op, node.shape), (old[id].op, old[id].shape), "{id}");
+        }
+        let new = origins.iter().filter(|o| !matches!(o, Origin::Node(_))).count();
+        assert_eq!(new, 8, "two blocks of four nodes");
+        // The stem is read by what comes after the two blocks that are gone.
+        assert_eq!(origins[..4], [0, 1, 2, 9].map(Origin::Node));
+    }
+
+    #[test]
     fn other_blocks_are_none() {
         let (from, values) = network(NARROW);
-        for other in ["gate-96_16.1.1.1_24.1.2.2_32.1.2.2", "gate-96_16.0.1.1_24.1.2.2", "thesis-student-v1"]
+        for other in ["gate-96_16.0.1.1_24.1.1.2_32.1.2.2", "gate-96_16.0.1.1_24.1.2.2", "thesis-student-v1"]
         {
             let (to, new) = network(other);
             assert_eq!(reshaped(&from, &values, &to, &new, 7), None, "{other}");

@@ -41,18 +41,18 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     eprintln!("{} pictures to calibrate on", inputs.len());
     let kept = Pictures::kept(&args.shared)?;
     let [fddb, masks, free] = kept.counts();
-    println!("{fddb} + {masks} + {free} pictures to compare on");
-    println!("{HEAD}");
+    say!("{fddb} + {masks} + {free} pictures to compare on");
+    say!("{HEAD}");
     let gate = Gate::from_weights(network.weights.clone())?;
     let float = judge(&kept, &gate)?;
-    println!("{}", float.line("float"));
+    say!("{}", float.line("float"));
     let observed = Observed::of(&network.from.net, &inputs)?;
     let mut tried = Vec::new();
     for (name, net) in network.candidates(args, &observed)? {
         let bytes = file::write(&net)?;
         let judged = judge(&kept, &Gate::new(&bytes)?)?;
         let far = judged.far_from(&float);
-        println!("{}  {far:.4}", judged.line(&name));
+        say!("{}  {far:.4}", judged.line(&name));
         tried.push((far, judged.cost(), name, net));
     }
     // By leaks, then by what is covered; then the nearest to the float network's masks.
@@ -72,7 +72,7 @@ fn write_forms(args: &QuantizeArgs, calibration: &str, net: &IntNet, name: &str)
         fs::write(path, c99::write(net, name)?).with_context(|| path.display().to_string())?;
     }
     let arena = faceveil_quant::plan::program(net)?.arena;
-    println!("{}: {calibration}, {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
+    say!("{}: {calibration}, {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -90,7 +90,7 @@ pub fn import(args: &ImportArgs) -> Result<ExitCode> {
         fs::write(path, c99::write(&net, &name)?).with_context(|| path.display().to_string())?;
     }
     let arena = faceveil_quant::plan::program(&net)?.arena;
-    println!("{}: {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
+    say!("{}: {} bytes, arena {arena} bytes", args.out.display(), bytes.len());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,7 +41,7 @@ pub fn run(args: &QuantizeArgs, trained: &Trained) -> Result<ExitCode> {
     let wanted = kept.iter().map(|p| float.paint(p)).collect::<Result<Vec<_>>>()?;
     let observed = Observed::of(&from.net, &inputs)?;
     let all = args.calibration.map_or_else(|| Calibration::ALL.to_vec(), |how| vec![how]);
-    println!("calibration           | mean difference of the pictures, grey levels, {} pictures", kept.len());
+    say!("calibration           | mean difference of the pictures, grey levels, {} pictures", kept.len());
     let mut best: Option<(f64, String, IntNet)> = None;
     for (how, biases) in all.into_iter().flat_map(|how| [(how, false), (how, true)]) {
         let ranges = observed.ranges(&from.net, how);
@@ -49,7 +49,7 @@ pub fn run(args: &QuantizeArgs, trained: &Trained) -> Result<ExitCode> {
         let painter = PaintingNet::from_file(&file::write(&net)?)?;
         let far = far(&painter, &kept, &wanted)?;
         let called = if biases { format!("{how}, biases") } else { how.to_string() };
-        println!("{called:<21} | {far:.3}");
+        say!("{called:<21} | {far:.3}");
         if best.as_ref().is_none_or(|(least, ..)| far < *least) {
             best = Some((far, called, net));
         }

@@ -129,7 +129,7 @@ fn write(args: &AblationArgs, runs: &[Run], differences: &[Difference]) -> Resul
     fs::write(&path, serde_json::to_vec_pretty(&all)?).with_context(|| path.display().to_string())?;
     let path = args.out.join("ablation.html");
     fs::write(&path, page(args, runs, differences)).with_context(|| path.display().to_string())?;
-    println!("{}", path.display());
+    say!("{}", path.display());
     Ok(())
 }
 

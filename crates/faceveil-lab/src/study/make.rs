@@ -30,7 +30,7 @@ pub fn run(args: &MakeArgs) -> Result<ExitCode> {
     for subject in subjects(&args.out) {
         let path =
             Card { subject: &subject, done: &done, results: &results, shared: &args.shared }.write()?;
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -135,7 +135,7 @@ fn attempt(
         cost: best.cost,
         command,
     };
-    println!("{}", line(&tried));
+    say!("{}", line(&tried));
     Ok(tried)
 }
 

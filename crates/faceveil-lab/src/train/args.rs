@@ -101,7 +101,7 @@ pub struct TrainArgs {
     /// Give weights without batch norms new ones, measured on the first pictures
     #[arg(long, requires = "from", conflicts_with = "qat")]
     pub renew_norms: bool,
-    /// Take the weights of a network with the same blocks and other channels, or another head; its batch norms are new
+    /// Take the weights of a network with other channels, fewer residual blocks or another head; its batch norms are new
     #[arg(long, requires = "from", conflicts_with = "qat")]
     pub reshape: bool,
     /// Round weights and values to 8 bits in training, batch norms folded; writes ranges.json for `quantize --ranges`

@@ -47,7 +47,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     if let (Some(before), Some(after)) = (before, on_cpu()) {
         print!(", {:.1} a second of one core", pictures / (after - before).as_secs_f64());
     }
-    println!();
+    say!();
     Ok(ExitCode::SUCCESS)
 }
 

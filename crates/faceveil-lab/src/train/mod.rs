@@ -31,6 +31,7 @@ use faceveil_net::Graph;
 use self::args::{CurvesArgs, TrainArgs};
 use self::augment::Task;
 use self::feed::Order;
+use self::photo::LONGEST;
 use self::run::Run;
 
 /// Runs `faceveil-lab train`.
@@ -42,7 +43,9 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode> {
     args.device.check()?;
     fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let begun = Instant::now();
-    let mut sources = sources::load(&args.shared, args.labels.as_deref(), args.limit)?;
+    // A frame shows nearly the whole picture: more pixels than it has would be of no use.
+    let longest = graph.input_shape().height.max(args.teacher_size.unwrap_or(0)).max(LONGEST);
+    let mut sources = sources::load(&args.shared, args.labels.as_deref(), args.limit, longest)?;
     sources::share_out(&mut sources, &args.shares)?;
     let sources = Arc::new(sources);
     eprintln!("pictures read in {:.0} s", begun.elapsed().as_secs_f64());

@@ -3,7 +3,7 @@
 use faceveil_data::truth::TruthFace;
 use faceveil_eval::Picture;
 
-/// Longer side of a picture in memory, pixels.
+/// Longer side of a picture in memory, pixels, for frames that are no larger.
 pub const LONGEST: usize = 320;
 
 /// 8-bit RGB at one size.
@@ -29,11 +29,11 @@ pub struct Photo {
 }
 
 impl Photo {
-    /// Shrinks `picture` to at most [`LONGEST`]; the faces are in its pixels.
-    pub fn new(picture: &Picture, faces: &[TruthFace], vague: &[TruthFace]) -> Self {
+    /// Shrinks `picture` to at most `longest` pixels a side; the faces are in its pixels.
+    pub fn new(picture: &Picture, faces: &[TruthFace], vague: &[TruthFace], longest: usize) -> Self {
         let (width, height) = picture.size();
         let full = Level { width, height, pixels: picture.pixels().to_vec() };
-        let scale = (LONGEST as f64 / width.max(height) as f64).min(1.0);
+        let scale = (longest as f64 / width.max(height) as f64).min(1.0);
         let side = |n: usize| ((n as f64 * scale).round() as usize).max(1);
         let first = full.shrunk(side(width), side(height));
         let (sx, sy) = (first.width as f64 / width as f64, first.height as f64 / height as f64);

@@ -45,11 +45,12 @@ struct DetectedFace {
     score: f32,
 }
 
-/// Reads everything. `labels` is what `faceveil detect` said of `utkface`, `crops_web` and `roboflow_yolo`.
+/// Reads everything; pictures stay in memory with at most `longest` pixels a side, and `limit` of a set. `labels` is what
+/// `faceveil detect` said of `utkface`, `crops_web` and `roboflow_yolo`.
 ///
 /// # Errors
 /// If a picture or an annotation is missing or damaged, or nothing is left to train on.
-pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<Source>> {
+pub fn load(shared: &Path, labels: Option<&Path>, limit: usize, longest: usize) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for (set, share) in
         [(Set::Fddb, 0.35), (Set::MasksVoc, 0.19), (Set::Negatives, 0.23), (Set::YoutubeKeypoints, 0.10)]
@@ -58,13 +59,13 @@ pub fn load(shared: &Path, labels: Option<&Path>, limit: usize) -> Result<Vec<So
         items.truncate(limit);
         let mut source = Source { name: set.name(), share, train: Vec::new(), valid: Vec::new() };
         for item in items {
-            let photo = annotated(&item)?;
+            let photo = annotated(&item, longest)?;
             source.push(set, &item.name, photo);
         }
         sources.push(source);
     }
     if let Some(labels) = labels {
-        sources.extend(detected(labels, limit)?);
+        sources.extend(detected(labels, limit, longest)?);
     }
     if sources.iter().all(|source| source.train.is_empty()) {
         bail!("no picture to train on under {}, with at most {limit} a set", shared.display());
@@ -156,16 +157,16 @@ fn read(path: &Path) -> Result<Picture> {
     Picture::decode(&bytes).with_context(|| path.display().to_string())
 }
 
-fn annotated(item: &Item) -> Result<Photo> {
+fn annotated(item: &Item, longest: usize) -> Result<Photo> {
     let picture = read(&item.image_path)?;
     let Some(faces) = item.faces(picture.width() as u32, picture.height() as u32) else {
         bail!("{}: nobody said where the faces are", item.name);
     };
-    Ok(Photo::new(&picture, &faces, &[]))
+    Ok(Photo::new(&picture, &faces, &[], longest))
 }
 
 /// Pictures that detectors labelled. Those in which they are sure of nothing are left out.
-fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
+fn detected(labels: &Path, limit: usize, longest: usize) -> Result<Vec<Source>> {
     let text = fs::read_to_string(labels).with_context(|| labels.display().to_string())?;
     let tune: std::collections::HashSet<_> = lab::training(Set::Utkface).into_iter().collect();
     let mut sources = [("crops_web", 0.07), ("utkface", 0.04), ("roboflow_yolo", 0.02)]
@@ -190,7 +191,7 @@ fn detected(labels: &Path, limit: usize) -> Result<Vec<Source>> {
         };
         let (sure, vague): (Vec<_>, Vec<_>) = found.faces.iter().partition(|f| f.score >= SURE);
         let [sure, vague] = [sure, vague].map(|faces| faces.into_iter().map(place).collect::<Vec<_>>());
-        source.train.push(Photo::new(&picture, &sure, &vague));
+        source.train.push(Photo::new(&picture, &sure, &vague, longest));
     }
     Ok(sources.into_iter().collect())
 }

@@ -8,7 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::engine::{Engine, Way};
 use super::loss::Terms;
 use super::optimizer::AdamSettings;
-use super::photo::Photo;
+use super::photo::{LONGEST, Photo};
 use super::sources::Source;
 use super::state::State;
 use super::*;
@@ -39,7 +39,7 @@ fn sources() -> Arc<Vec<Source>> {
             .collect();
         let faces: Vec<_> =
             face.iter().map(|(cx, cy, r)| TruthFace::from_box(cx - r, cy - r, cx + r, cy + r)).collect();
-        Photo::new(&Picture::new(120, 100, pixels).expect("the size fits"), &faces, &[])
+        Photo::new(&Picture::new(120, 100, pixels).expect("the size fits"), &faces, &[], LONGEST)
     };
     let with = |n: usize| (0..n).map(|i| photo(Some((30.0 + 9.0 * i as f64, 45.0, 18.0)))).collect();
     let faces = Source { name: "discs", share: 1.0, train: with(5), valid: with(2) };

@@ -67,11 +67,11 @@ impl Trained {
         folded(&Layout::of(&self.graph), &self.values, &self.running)
     }
 
-    /// Its weights, norms folded, for a network with the same blocks and other channels, or another head; `new` are the
+    /// Its weights, norms folded, for a network with other channels, more residual blocks or another head; `new` are the
     /// first weights of an untrained `graph`.
     ///
     /// # Errors
-    /// If the blocks are others.
+    /// If they differ by more.
     pub fn reshaped(&self, graph: &Graph, new: &[f32], seed: u64) -> Result<Self> {
         let (from, to) = (self.graph.without_norms(), graph.without_norms());
         let running = Layout::of(graph).init(0).1;
