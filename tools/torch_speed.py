@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-LEVELS = [(16, 1, 1, 1), (24, 2, 2, 2), (40, 2, 2, 3), (64, 2, 1, 3)]  # channels, blocks, inside, way in: family.rs
+LEVELS = [(16, 2, 1, 1), (24, 2, 2, 2), (40, 2, 2, 3), (64, 2, 1, 3)]  # channels, blocks, inside, way in: family.rs
 
 
 def conv(i, o, act):

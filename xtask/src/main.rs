@@ -59,6 +59,12 @@ enum Chore {
         /// Only name the Debian packages that this needs and that are not there.
         #[arg(long)]
         missing: bool,
+        /// Only count what a frame costs of networks with weights by chance, on a Cortex-M7, and write it there.
+        #[arg(long, value_name = "FILE")]
+        count: Option<PathBuf>,
+        /// The networks to count [default: what a sweep tries]
+        #[arg(requires = "count")]
+        nets: Vec<String>,
     },
     /// Try settings on the tune part of the public pictures, by box coverage.
     Tune {
@@ -108,7 +114,8 @@ fn main() -> anyhow::Result<()> {
             println!("{}", firmware::wanted().join(" "));
             Ok(())
         }
-        Chore::Firmware { missing: false, write } => firmware::run(root, &shared, write),
+        Chore::Firmware { count: Some(out), nets, .. } => firmware::count(root, &nets, &out),
+        Chore::Firmware { write, .. } => firmware::run(root, &shared, write),
         Chore::Tune { turn, dump, float } => {
             let precision = if float { Precision::Float } else { Precision::Int8 };
             tune::run(&shared, turn, precision, dump.as_deref())

@@ -120,10 +120,10 @@ pub static RETINAFACE: ModelInfo = ModelInfo {
 #[cfg(feature = "gate")]
 pub static GATE: ModelInfo = ModelInfo {
     name: "gate",
-    task: "mask of the faces, one value a 4×4 square of a 128×128 view (59,441 parameters)",
+    task: "mask of the faces, one value a 4×4 square of a 128×128 view (59,873 parameters)",
     licence: "MIT OR Apache-2.0, trained on research data",
     origin: "trained here by faceveil-lab, models/gate/README.md",
-    sha256: "b3e259de60040d19d966e8816a62d2e8b5a0b8dd68a4028b507fbac7e0a2def8",
+    sha256: "1139431e113ad81308908706471be3fb373b0fc07ecbae3e258a9404830c0686",
     bytes: include_bytes!("../../../models/gate/gate.fvnw"),
 };
 

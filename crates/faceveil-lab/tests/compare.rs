@@ -142,7 +142,7 @@ fn figures_are_what_they_must_be_and_nothing_is_judged_twice() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let comparison = bench.json();
     let other = row(&comparison, "other");
-    assert_eq!((&other["all"]["missing"], &other["cost"]["parameters"]), (&json!(1), &json!(59441)));
+    assert_eq!((&other["all"]["missing"], &other["cost"]["parameters"]), (&json!(1), &json!(59873)));
     assert!(other["all"]["faces"]["leak"]["rate"].as_f64().unwrap() > 0.0, "a missing output leaks");
     assert_eq!(other["sets"].get("sample"), None, "the set was never given to it");
     let csv = fs::read_to_string(bench.path("out/comparison.csv")).unwrap();

@@ -189,8 +189,8 @@ const fn level(channels: usize, blocks: usize, expand: usize, enter: usize) -> L
 
 /// Our networks that give a mask.
 pub fn gates() -> Vec<GateConfig> {
-    let student = vec![level(16, 1, 1, 1), level(24, 2, 2, 2), level(40, 2, 2, 3), level(64, 2, 1, 3)];
-    // The student's blocks, so that a teacher can begin with what a student learned.
+    let student = vec![level(16, 2, 1, 1), level(24, 2, 2, 2), level(40, 2, 2, 3), level(64, 2, 1, 3)];
+    // Nearly the student's blocks, so that a teacher can begin with what a student learned.
     let teacher = vec![level(16, 1, 1, 1), level(32, 2, 2, 2), level(64, 2, 2, 3), level(128, 2, 1, 3)];
     let small = vec![level(16, 1, 1, 1), level(16, 2, 2, 2), level(24, 2, 2, 3), level(40, 2, 1, 2)];
     vec![
@@ -202,7 +202,7 @@ pub fn gates() -> Vec<GateConfig> {
 
 /// Our networks that give a picture.
 pub fn directs() -> Vec<DirectConfig> {
-    // The gate's blocks, for the same reason.
+    // For the same reason.
     let levels = vec![level(16, 1, 1, 1), level(24, 2, 2, 2), level(40, 2, 2, 3), level(60, 2, 1, 3)];
     vec![DirectConfig { trunk: GateConfig { name: "direct".into(), side: 128, block: 4, levels } }]
 }

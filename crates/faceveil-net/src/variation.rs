@@ -100,7 +100,8 @@ fn level(text: &str) -> Option<Level> {
     (text.split('.').count() == LEVEL.len() && level.channels.is_multiple_of(4)).then_some(level)
 }
 
-fn spelling(config: &GateConfig) -> String {
+/// What `config` is called when it is spelled out; whole only with squares of 4 × 4 pixels.
+pub fn spelling(config: &GateConfig) -> String {
     config.levels.iter().fold(format!("gate-{}", config.side), |name, level| {
         format!("{name}_{}.{}.{}.{}", level.channels, level.blocks, level.expand, level.enter)
     })
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn a_gate_can_be_spelled_out() {
         let gate = gates().swap_remove(0);
-        let found = spelled("gate-128_16.1.1.1_24.2.2.2_40.2.2.3_64.2.1.3").unwrap();
+        let found = spelled("gate-128_16.2.1.1_24.2.2.2_40.2.2.3_64.2.1.3").unwrap();
         assert_eq!((&found.levels, found.side, found.block), (&gate.levels, 128, 4));
         for name in [
             "gate-128",

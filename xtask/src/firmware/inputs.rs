@@ -19,9 +19,17 @@ pub fn network(root: &Path, folder: &Path, name: &str) -> Result<(PathBuf, bool)
         return Ok((trained, true));
     }
     let model = folder.join(format!("{name}.fv8"));
-    let example = ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", name];
-    call(Command::new(env!("CARGO")).current_dir(root).args(example).arg(&model))?;
+    by_chance(root, name, &model)?;
     Ok((model, false))
+}
+
+/// A network with weights by chance.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn by_chance(root: &Path, name: &str, to: &Path) -> Result<()> {
+    let example = ["run", "--quiet", "--package", "faceveil-quant", "--example", "untrained", "--", name];
+    call(Command::new(env!("CARGO")).current_dir(root).args(example).arg(to))
 }
 
 /// The same network, hiding everything: the dearest frame that there is. Its threshold and its certain value are as

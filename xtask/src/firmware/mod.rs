@@ -6,6 +6,7 @@ mod chart;
 mod figures;
 mod inputs;
 mod machine;
+mod sizes;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use faceveil_int8::{Frame, Input, Model, PixelFormat};
 
 use self::figures::{Figure, Figures};
 use self::machine::{M4, M7, M55, Machine};
+pub use self::sizes::count;
 
 /// What has to be there, and the Debian package that brings it.
 const NEEDS: [(&str, &str); 5] = [

@@ -78,8 +78,8 @@ mod tests {
             line(&graph, 0).split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
         };
         let gate = costs("gate");
-        assert_eq!(gate[..2], ["59441", "6.52"]);
-        assert_eq!(costs("gate-128_16.1.1.1_24.2.2.2_40.2.2.3_64.2.1.3"), gate);
+        assert_eq!(gate[..2], ["59873", "6.93"]);
+        assert_eq!(costs("gate-128_16.2.1.1_24.2.2.2_40.2.2.3_64.2.1.3"), gate);
         assert_eq!(costs("gate-128-w100-d2-b4"), gate);
         let error = named(&["gate-7".to_owned()]).expect_err("there is none").to_string();
         assert!(error.contains("\"gate-7\""), "{error}");

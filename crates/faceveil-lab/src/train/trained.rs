@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use faceveil_infer::gate::GateWeights;
+use faceveil_net::variation::spelling;
 use faceveil_net::{Graph, family};
 
 use super::checkpoint::Checkpoint;
@@ -39,9 +40,11 @@ impl Trained {
 
     fn of_file(bytes: &[u8]) -> Result<Self> {
         let GateWeights { config, values, .. } = GateWeights::parse(bytes)?;
-        // The file does not hold the name; a listed network's is told by what it is made of.
+        // The file does not hold the name; it is told by what the network is made of.
         let same = |c: &family::GateConfig| (c.block, &c.levels) == (config.block, &config.levels);
-        let name = family::gates().into_iter().find(same).map_or(config.name.clone(), |c| c.name);
+        let listed = family::gates().into_iter().find(same).map(|c| c.name);
+        let spelled = || family::gate_by_name(&spelling(&config)).filter(same).map(|c| c.name);
+        let name = listed.or_else(spelled).context("a network that has no name")?;
         let graph = family::GateConfig { name, ..config }.graph()?.without_norms();
         Ok(Self { graph, values, running: Vec::new() })
     }
