@@ -13,8 +13,8 @@ const FAINT: f32 = 0.1;
 /// Weights for `to` of those of `from`, both without batch norms. Channel `c` of `to` does what channel `c mod n` of the `n` did; what
 /// reads copies shares the weight among them, each in random parts, so that they learn different things from the first
 /// step on. Where `to` has more channels everywhere it says what `from` said. Of a narrower one the last channels are gone,
-/// which changes what it says, and so does a residual block that `to` lacks. Those that only `to` has add little ([`FAINT`]) to what
-/// comes in.
+/// which changes what it says, and so does a residual block that `to` lacks. Those that only `to` has add a tenth of what they would
+/// untrained.
 ///
 /// The last node of `from` and what `to` has in its place may differ (a mask, a picture): there `new`, the first weights of
 /// an untrained `to`, stay. `None` if more differs than that.
