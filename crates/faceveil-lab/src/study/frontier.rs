@@ -93,12 +93,17 @@ fn draw(
     for spot in spots {
         let colour = if spot.full { RGBColor(190, 70, 20) } else { RGBColor(31, 95, 170) };
         chart.draw_series([Circle::new((spot.x, spot.y), if spot.full { 6 } else { 4 }, colour.filled())])?;
-        let (x, mut y) = chart.backend_coord(&(spot.x, spot.y));
+        let (x, middle) = chart.backend_coord(&(spot.x, spot.y));
+        let mut y = middle;
         while labels.iter().any(|&(lx, ly)| (y - ly).abs() < LINE && (x - lx).abs() < 130) {
             y += 2;
         }
         labels.push((x, y));
         let wide = 6 * spot.name.len() as i32;
+        // A name that had to make room is tied to its spot.
+        if y > middle {
+            root.draw(&PathElement::new([(x, middle), (x + 8, y)], colour.mix(0.4)))?;
+        }
         let left = if x + wide + 12 > SIZE.0 as i32 { x - wide - 8 } else { x + 8 };
         root.draw(&Text::new(
             spot.name.clone(),
@@ -136,5 +141,8 @@ mod tests {
     fn a_plot_names_every_network() {
         let svg = plot(&[spot("one", 1.0, 2.0), spot("two", 1.0, 2.0)], "MMAC", "leak, %", true).unwrap();
         assert!(svg.contains("one") && svg.contains("two") && svg.contains("MMAC"), "{svg}");
+        let apart = plot(&[spot("one", 1.0, 2.0), spot("two", 9.0, 9.0)], "MMAC", "leak, %", true).unwrap();
+        // Both at one place: the second name is tied to its spot.
+        assert_eq!(svg.matches("opacity=\"0.4\"").count(), apart.matches("opacity=\"0.4\"").count() + 1);
     }
 }
