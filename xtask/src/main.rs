@@ -60,7 +60,7 @@ enum Chore {
         #[arg(long)]
         missing: bool,
         /// Only count what a frame costs of networks with weights by chance, on a Cortex-M7, and write it there.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "write")]
         count: Option<PathBuf>,
         /// The networks to count [default: what a sweep tries]
         #[arg(requires = "count")]

@@ -4,10 +4,9 @@
 
 /// As `println!`; but when nobody reads on (`| head`), the run goes on: what counts is in its files.
 macro_rules! say {
-    ($($what:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout().lock(), $($what)*);
-    }};
+    ($($what:tt)*) => {
+        $crate::say(format_args!($($what)*))
+    };
 }
 
 pub mod args;
@@ -20,7 +19,9 @@ pub mod study;
 pub mod train;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 
@@ -39,10 +40,28 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if e.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    dispatch(cli).unwrap_or_else(|e| {
-        eprintln!("faceveil-lab: {e:#}");
-        ExitCode::FAILURE
-    })
+    match dispatch(cli) {
+        Ok(_) if LOST.load(Ordering::Relaxed) => ExitCode::FAILURE,
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("faceveil-lab: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether a line could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes a line to standard output. That it cannot be written is told once, and fails the run at its end, unless its reader is gone.
+fn say(line: std::fmt::Arguments<'_>) {
+    let written = writeln!(std::io::stdout().lock(), "{line}");
+    if let Err(e) = written
+        && e.kind() != std::io::ErrorKind::BrokenPipe
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        eprintln!("faceveil-lab: standard output: {e}");
+    }
 }
 
 /// Does what was typed.

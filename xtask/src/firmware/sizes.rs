@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use faceveil_int8::Model;
 use faceveil_int8::model::FileBytes;
 use faceveil_net::variation::SWEEP;
 use serde_json::json;
 
 use super::machine::M7;
-use super::{inputs, target_folder, value};
+use super::{inputs, missing, target_folder, value};
 
 /// Counts a frame's instructions, of the network, mask and veil, on an emulated Cortex-M7, and writes them by the networks'
 /// names, for `faceveil-lab sweep --instructions`. Without names: those that a sweep tries.
 ///
 /// # Errors
-/// If a network is not known, or does not run.
+/// If something is missing, a network is not known, or does not run.
 pub fn count(root: &Path, names: &[String], out: &Path) -> Result<()> {
+    let missing = missing();
+    if !missing.is_empty() {
+        bail!("on Debian: {}", crate::cross::advice(&missing));
+    }
     let folder = target_folder()?;
     std::fs::create_dir_all(&folder)?;
     let listed = SWEEP.map(ToOwned::to_owned);

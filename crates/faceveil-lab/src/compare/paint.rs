@@ -80,10 +80,11 @@ impl PaintingNet {
     /// If the length is another.
     pub fn paint_framed(&self, frame: &[u8]) -> Result<Vec<u8>> {
         let model = Model::parse(self.file.bytes())?;
-        let values: Vec<i8> = frame.iter().map(|v| model.quantize_input(f32::from(*v) / 255.0)).collect();
+        let value = |level: u8| model.quantize_input(f32::from(level) / 255.0);
+        let values: Vec<i8> = frame.iter().map(|level| value(*level)).collect();
         let (width, height) = (self.input.width, self.input.height);
         // Where a level of grey is a value, the network may read pixels, and ours read nothing else.
-        let pixels = frame.iter().zip(&values).all(|(v, q)| v ^ 0x80 == *q as u8);
+        let pixels = (0..=255).all(|level| value(level) as u8 == level ^ 0x80);
         let input = if pixels {
             Input::Frame(Frame { format: PixelFormat::Rgb888, width, height, bytes: frame })
         } else {

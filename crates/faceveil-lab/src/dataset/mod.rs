@@ -66,7 +66,7 @@ fn build_dataset(args: &BuildArgs) -> anyhow::Result<ExitCode> {
         Some(Preset::CentreBias) => bias::build(&config, &args.out, jobs, &progress)?,
         _ => build::build(&config, &args.out, jobs, &progress)?,
     };
-    print!("{}", told(&summary, &args.out));
+    say!("{}", told(&summary, &args.out).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 

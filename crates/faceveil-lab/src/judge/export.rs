@@ -20,7 +20,12 @@ pub fn gate(path: &Path) -> Result<GateWeights> {
         bail!("{}: {name:?} is no gate network", path.display());
     };
     config.side = trained.graph.input_shape().height;
-    Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values: trained.folded() })
+    let values = trained.folded();
+    let wanted = faceveil_net::plan(&config.graph()?).parameters;
+    if values.len() != wanted {
+        bail!("{}: {} parameters, {name} has {wanted}", path.display(), values.len());
+    }
+    Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values })
 }
 
 /// The averages alone of a checkpoint whose network gives pictures, as a checkpoint; `None` of any other file.
@@ -41,7 +46,9 @@ pub fn picture(path: &Path) -> Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::picture;
+    use faceveil_infer::gate::GateWeights;
+
+    use super::{gate, picture};
     use crate::dataset::random::Random;
     use crate::net::fast::Fast;
     use crate::net::fold::folded;
@@ -64,6 +71,28 @@ mod tests {
         let all = std::fs::metadata(&whole).expect("it is there").len();
         assert!(bytes.len() as u64 * 5 < 2 * all, "{} of {all} bytes", bytes.len());
         assert_eq!(picture(&gate).expect("it can be read"), None);
+    }
+
+    #[test]
+    fn a_file_goes_on_as_the_network_that_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = |name: &str| {
+            let path = folder.path().join(format!("{name}.fvnw"));
+            let config = faceveil_net::gate_by_name(name).expect("it is a gate");
+            let values = vec![0.5; faceveil_net::plan(&config.graph().expect("it is right")).parameters];
+            let file = GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values };
+            std::fs::write(&path, file.to_bytes().expect("it is whole")).expect("written");
+            path
+        };
+        for name in ["gate", "gate-96", "gate-128_16.1.1.1_24.2.2.2_40.2.2.3_64.2.1.3"] {
+            let again = gate(&written(name)).expect("it has a name");
+            let config = faceveil_net::gate_by_name(name).expect("it is a gate");
+            assert_eq!(again.config, config, "{name}");
+        }
+        // Squares of 8 pixels cannot be spelled out: no wrong file is written of them.
+        let other = written("gate-128-w100-d2-b8");
+        assert!(Trained::load(&other).is_ok(), "it can teach");
+        assert!(gate(&other).expect_err("it has no name").to_string().contains("parameters"));
     }
 
     #[test]

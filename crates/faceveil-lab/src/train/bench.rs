@@ -43,11 +43,11 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         steps += 1;
     }
     let pictures = f64::from(steps) * args.batch as f64;
-    print!("{}: {:.1} pictures/s", args.net, pictures / begun.elapsed().as_secs_f64());
-    if let (Some(before), Some(after)) = (before, on_cpu()) {
-        print!(", {:.1} a second of one core", pictures / (after - before).as_secs_f64());
-    }
-    say!();
+    let speed = pictures / begun.elapsed().as_secs_f64();
+    let of_core = before.zip(on_cpu()).map(|(before, after)| {
+        format!(", {:.1} a second of one core", pictures / (after - before).as_secs_f64())
+    });
+    say!("{}: {speed:.1} pictures/s{}", args.net, of_core.unwrap_or_default());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -40,11 +40,11 @@ impl Trained {
 
     fn of_file(bytes: &[u8]) -> Result<Self> {
         let GateWeights { config, values, .. } = GateWeights::parse(bytes)?;
-        // The file does not hold the name; it is told by what the network is made of.
+        // The file does not hold the name; it is told by what the network is made of. Squares of 8 have none of that kind.
         let same = |c: &family::GateConfig| (c.block, &c.levels) == (config.block, &config.levels);
         let listed = family::gates().into_iter().find(same).map(|c| c.name);
         let spelled = || family::gate_by_name(&spelling(&config)).filter(same).map(|c| c.name);
-        let name = listed.or_else(spelled).context("a network that has no name")?;
+        let name = listed.or_else(spelled).unwrap_or_else(|| config.name.clone());
         let graph = family::GateConfig { name, ..config }.graph()?.without_norms();
         Ok(Self { graph, values, running: Vec::new() })
     }
