@@ -29,6 +29,9 @@ pub struct TrainArgs {
     /// Pictures a step
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
+    /// Pictures that a batch norm sees at once, a part of the batch; threads share the parts [default: the batch]
+    #[arg(long, conflicts_with_all = ["slow", "qat"])]
+    pub norm_batch: Option<usize>,
     /// Highest learning rate
     #[arg(long, default_value_t = 4e-3)]
     pub rate: f64,
@@ -71,9 +74,9 @@ pub struct TrainArgs {
     /// Share of the steps at three quarters of the side
     #[arg(long, default_value_t = 0.0)]
     pub small: f64,
-    /// Share of frames that show the whole picture nearly as in use; the others are changed more
-    #[arg(long, default_value_t = 0.0, value_parser = part)]
-    pub plain: f32,
+    /// How frames are drawn
+    #[command(flatten)]
+    pub frames: Frames,
     /// How much more a face counts than what is none: of masks the smallest faces' squares [default: 5], of pictures all
     /// faces' pixels [default: 8]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
@@ -121,6 +124,26 @@ pub struct TrainArgs {
     pub device: Device,
 }
 
+/// How frames are drawn from pictures.
+#[derive(Args, Clone, Copy, Debug, PartialEq)]
+pub struct Frames {
+    /// Share of frames that show the whole picture nearly as in use; the others are changed more
+    #[arg(long, default_value_t = 0.0, value_parser = part)]
+    pub plain: f32,
+    /// Share of the others that show four pictures, each in a quarter
+    #[arg(long, default_value_t = 0.15, value_parser = part)]
+    pub four: f32,
+    /// Share of the pictures in the others that are out of focus, so far that one of their faces is hard to tell
+    #[arg(long, default_value_t = 0.0, value_parser = part)]
+    pub unsharp: f32,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self { plain: 0.0, four: 0.15, unsharp: 0.0 }
+    }
+}
+
 fn part(text: &str) -> Result<f32, String> {
     let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
     part.ok_or_else(|| format!("{text:?} is not between 0 and 1"))
@@ -156,6 +179,12 @@ pub struct BenchArgs {
     /// How long, seconds
     #[arg(long, default_value_t = 20.0)]
     pub seconds: f64,
+    /// Pictures that a batch norm sees at once, a part of the batch; threads share the parts [default: the batch]
+    #[arg(long, conflicts_with_all = ["slow", "qat", "folded"])]
+    pub norm_batch: Option<usize>,
+    /// Threads at most
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
     /// Through burn
     #[arg(long)]
     pub slow: bool,

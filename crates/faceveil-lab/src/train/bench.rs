@@ -23,7 +23,13 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     let graph = network(&args.net, args.size, args.folded || args.qat)?;
     let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.0, hint: 0.0 };
     let rounding = args.qat.then(|| Rounding::new(&graph, &vec![(-6.0, 6.0); graph.nodes().len()]));
-    let way = Way { slow: args.slow, device: args.device, rounding };
+    let way = Way {
+        slow: args.slow,
+        device: args.device,
+        rounding,
+        norm_batch: args.norm_batch,
+        threads: args.threads,
+    };
     let mut engine = Engine::new(&graph, task(&graph, None), terms, args.batch, &way)?;
     let mut state = State::new(&graph, 1);
     let mut random = Random::new(1);
@@ -44,7 +50,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     }
     let pictures = f64::from(steps) * args.batch as f64;
     let speed = pictures / begun.elapsed().as_secs_f64();
-    let of_core = before.zip(on_cpu()).map(|(before, after)| {
+    let of_core = before.zip(on_cpu()).filter(|_| args.threads == 1).map(|(before, after)| {
         format!(", {:.1} a second of one core", pictures / (after - before).as_secs_f64())
     });
     say!("{}: {speed:.1} pictures/s{}", args.net, of_core.unwrap_or_default());

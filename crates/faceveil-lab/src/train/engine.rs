@@ -1,5 +1,7 @@
 //! Who computes a gradient: the fast path where it knows the network, burn for all others.
 
+use std::thread;
+
 #[cfg(not(feature = "burn"))]
 use anyhow::bail;
 use anyhow::{Context, Result, ensure};
@@ -34,6 +36,20 @@ pub struct Step {
     pub regressor: Vec<f32>,
 }
 
+impl Step {
+    /// Of parts of a batch, each this share of it. Their gradients and hints have that share in them.
+    fn of(parts: &[Self], share: f32) -> Self {
+        let mut step = Self::default();
+        for part in parts {
+            add(&mut step.gradient, &part.gradient, 1.0);
+            add(&mut step.regressor, &part.regressor, 1.0);
+            add(&mut step.statistics, &part.statistics, share);
+            step.parts.add(&part.parts, f64::from(share));
+        }
+        step
+    }
+}
+
 /// How a network is computed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Way {
@@ -43,6 +59,10 @@ pub struct Way {
     pub device: Device,
     /// Weights and values rounded to 8 bits, on the fast path only.
     pub rounding: Option<Rounding>,
+    /// Pictures that a batch norm sees at once, on the fast path only; without, the whole batch.
+    pub norm_batch: Option<usize>,
+    /// Threads at most that share a batch, on the fast path; none is one.
+    pub threads: usize,
 }
 
 /// Pictures that a network without batch norms is shown at once: as few as stay near the processor.
@@ -66,7 +86,8 @@ pub struct Engine {
     graph: Graph,
     task: Task,
     terms: Terms,
-    fast: Option<Fast>,
+    /// One a thread; none if burn computes.
+    fast: Vec<Fast>,
     #[cfg_attr(not(feature = "burn"), allow(dead_code))]
     device: Device,
     /// Pictures a pass of the fast path.
@@ -79,80 +100,57 @@ impl Engine {
     /// For batches of `len`.
     ///
     /// # Errors
-    /// If the device is not there, or rounding or hints are asked for off the fast path.
+    /// If the device is not there, if rounding, hints or batches for the batch norms are asked for off the fast path, or if
+    /// the last are asked for without batch norms or do not divide the batch.
     pub fn new(graph: &Graph, task: Task, terms: Terms, len: usize, way: &Way) -> Result<Self> {
         way.device.check()?;
         let folded = graph.nodes().iter().all(|n| !n.has_norm());
         let few = (1..=AT_ONCE).rev().find(|n| len.is_multiple_of(*n)).unwrap_or(1);
-        let at_once = if folded { few } else { len };
-        let through_burn = terms.ssim > 0.0 || terms.edge > 0.0;
-        let fast = if through_burn { None } else { way.fast(graph, at_once) };
+        ensure!(!folded || way.norm_batch.is_none(), "{} has no batch norms", graph.name());
+        let at_once = if folded { few } else { way.norm_batch.unwrap_or(len) };
         ensure!(
-            fast.is_some() || (way.rounding.is_none() && terms.hint == 0.0),
-            "{} is not on the fast path: no rounding, no hints",
+            (1..=len).contains(&at_once) && len.is_multiple_of(at_once),
+            "a batch norm's {at_once} pictures do not divide the batch's {len}"
+        );
+        let through_burn = terms.ssim > 0.0 || terms.edge > 0.0;
+        let threads = way.threads.clamp(1, (len / at_once).max(1));
+        let one = |_| if through_burn { None } else { way.fast(graph, at_once) };
+        let fast: Vec<Fast> = (0..threads).map_while(one).collect();
+        ensure!(
+            !fast.is_empty() || (way.rounding.is_none() && way.norm_batch.is_none() && terms.hint == 0.0),
+            "{} is not on the fast path: no rounding, no hints, no batches of batch norms",
             graph.name()
         );
         let stage = if terms.hint > 0.0 { teacher::stage(graph) } else { None };
         Ok(Self { graph: graph.clone(), task, terms, fast, device: way.device, at_once, stage })
     }
 
-    /// The gradient of a batch's loss; `teacher` holds what a teacher says of it.
+    /// The gradient of a batch's loss; `teacher` holds what a teacher says of it. The same for any number of threads, bit by
+    /// bit.
     ///
     /// # Errors
     /// If the network is not for the fast path and there is no other.
     pub fn step(&mut self, state: &State, batch: &Batch, teacher: Option<&Opinion>) -> Result<Step> {
-        if self.fast.is_none() {
+        if self.fast.is_empty() {
             return self.through_burn(state, batch, teacher.map(|t| t.out.as_slice()));
         }
-        let mut step = Step::default();
         let square = teacher.map_or(0.0, |t| mean_square(&t.stage));
-        for first in (0..batch.len).step_by(self.at_once) {
-            self.some(state, batch, teacher, (first, square), &mut step);
+        let (task, terms, at_once, stage) = (self.task, &self.terms, self.at_once, self.stage);
+        let places = stage.map_or(0, |node| self.graph.nodes()[node].shape.places());
+        let job = Job { task, terms, at_once, stage, places, state, batch, teacher, square };
+        let mut parts = vec![Step::default(); batch.len / at_once];
+        let each = parts.len().div_ceil(self.fast.len());
+        if let [fast] = self.fast.as_mut_slice() {
+            job.some(fast, 0, &mut parts);
+        } else {
+            thread::scope(|scope| {
+                for (n, (fast, parts)) in self.fast.iter_mut().zip(parts.chunks_mut(each)).enumerate() {
+                    let job = &job;
+                    scope.spawn(move || job.some(fast, n * each * at_once, parts));
+                }
+            });
         }
-        Ok(step)
-    }
-
-    /// Adds what the pictures from `first` give; `square` is the mean of the teacher's squared stage.
-    fn some(
-        &mut self,
-        state: &State,
-        batch: &Batch,
-        teacher: Option<&Opinion>,
-        (first, square): (usize, f32),
-        step: &mut Step,
-    ) {
-        let Some(fast) = &mut self.fast else { return };
-        let share = self.at_once as f32 / batch.len as f32;
-        let range = |all: usize| {
-            let each = all / batch.len;
-            first * each..(first + self.at_once) * each
-        };
-        let (out, statistics) = fast.forward(&state.values, &batch.pixels[range(batch.pixels.len())]);
-        let target = &batch.target[range(batch.target.len())];
-        let weight = &batch.weight[range(batch.target.len())];
-        let opinion = teacher.map(|t| &t.out[range(t.out.len())]);
-        let (mut parts, mut by_out) = match self.task {
-            Task::Mask { .. } => loss::mask_plain(out, target, weight, opinion, self.at_once, &self.terms),
-            Task::Picture { .. } => loss::picture_plain(out, target, weight, opinion, &self.terms),
-        };
-        by_out.iter_mut().for_each(|g| *g *= share);
-        let mut further = Vec::new();
-        if let (Some(node), Some(Regressor { layout, values, .. }), Some(teacher)) =
-            (self.stage, &state.regressor, teacher)
-        {
-            let places = self.graph.nodes()[node].shape.places();
-            let theirs = &teacher.stage[range(teacher.stage.len())];
-            let mut hint = hint(layout, values, fast.value(node), theirs, places, square);
-            parts.hint = hint.loss;
-            parts.all += f64::from(self.terms.hint) * hint.loss;
-            let factor = share * self.terms.hint;
-            hint.stage.iter_mut().for_each(|g| *g *= factor);
-            add(&mut step.regressor, &hint.regressor, factor);
-            further.push((node, hint.stage));
-        }
-        add(&mut step.gradient, &fast.backward_with(&state.values, &by_out, &further), 1.0);
-        step.parts.add(&parts, f64::from(share));
-        step.statistics = statistics.values;
+        Ok(Step::of(&parts, at_once as f32 / batch.len as f32))
     }
 
     #[cfg(not(feature = "burn"))]
@@ -207,6 +205,63 @@ impl Engine {
             statistics.extend(variance.into_data().iter::<f32>());
         }
         Ok(Step { parts, gradient, statistics, regressor: Vec::new() })
+    }
+}
+
+/// What threads share over a step of the fast path.
+struct Job<'a> {
+    task: Task,
+    terms: &'a Terms,
+    at_once: usize,
+    stage: Option<NodeId>,
+    /// Of that stage's map.
+    places: usize,
+    state: &'a State,
+    batch: &'a Batch,
+    teacher: Option<&'a Opinion>,
+    /// Mean of the teacher's squared stage.
+    square: f32,
+}
+
+impl Job<'_> {
+    /// Fills in what the pictures from `first` give, [`Self::at_once`] a part.
+    fn some(&self, fast: &mut Fast, first: usize, parts: &mut [Step]) {
+        for (n, part) in parts.iter_mut().enumerate() {
+            *part = self.part(fast, first + n * self.at_once);
+        }
+    }
+
+    fn part(&self, fast: &mut Fast, first: usize) -> Step {
+        let (batch, state, at_once) = (self.batch, self.state, self.at_once);
+        let share = at_once as f32 / batch.len as f32;
+        let range = |all: usize| {
+            let each = all / batch.len;
+            first * each..(first + at_once) * each
+        };
+        let (out, statistics) = fast.forward(&state.values, &batch.pixels[range(batch.pixels.len())]);
+        let target = &batch.target[range(batch.target.len())];
+        let weight = &batch.weight[range(batch.target.len())];
+        let opinion = self.teacher.map(|t| &t.out[range(t.out.len())]);
+        let (mut parts, mut by_out) = match self.task {
+            Task::Mask { .. } => loss::mask_plain(out, target, weight, opinion, at_once, self.terms),
+            Task::Picture { .. } => loss::picture_plain(out, target, weight, opinion, self.terms),
+        };
+        by_out.iter_mut().for_each(|g| *g *= share);
+        let (mut further, mut regressor) = (Vec::new(), Vec::new());
+        if let (Some(node), Some(Regressor { layout, values, .. }), Some(teacher)) =
+            (self.stage, &state.regressor, self.teacher)
+        {
+            let theirs = &teacher.stage[range(teacher.stage.len())];
+            let mut hint = hint(layout, values, fast.value(node), theirs, self.places, self.square);
+            parts.hint = hint.loss;
+            parts.all += f64::from(self.terms.hint) * hint.loss;
+            let factor = share * self.terms.hint;
+            hint.stage.iter_mut().for_each(|g| *g *= factor);
+            add(&mut regressor, &hint.regressor, factor);
+            further.push((node, hint.stage));
+        }
+        let gradient = fast.backward_with(&state.values, &by_out, &further);
+        Step { parts, gradient, statistics: statistics.values, regressor }
     }
 }
 

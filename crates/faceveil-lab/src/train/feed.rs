@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use super::args::Frames;
 use super::augment::{self, Sample, Task};
 use super::photo::Photo;
 use super::sources::Source;
@@ -40,7 +41,7 @@ pub fn batch(sources: &[Source], order: &Order, step: u64, side: usize) -> Batch
     for i in 0..order.len {
         let mut random = Random::stream(order.seed, step * order.len as u64 + i as u64);
         let pick = |random: &mut Random| pick(sources, random);
-        let mut canvas = augment::drawn(order.factor * side, order.task, order.plain, &mut random, pick);
+        let mut canvas = augment::drawn(order.factor * side, order.task, order.frames, &mut random, pick);
         if order.factor > 1 {
             batch.large.extend(canvas.pixels());
             canvas = canvas.shrunk(order.factor);
@@ -110,8 +111,8 @@ pub struct Order {
     pub len: usize,
     /// What the network is to give.
     pub task: Task,
-    /// Share of frames that are drawn nearly as in use.
-    pub plain: f32,
+    /// How frames are drawn.
+    pub frames: Frames,
     /// How many times as large a teacher's frame is; 1 if it is the same, or there is none.
     pub factor: usize,
 }

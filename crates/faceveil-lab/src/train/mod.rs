@@ -52,7 +52,7 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode> {
     if let Some(path) = &args.show {
         let (side, task) = (graph.input_shape().height, task(&graph, args.face_weight));
         let order =
-            Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, plain: args.plain, factor: 1 };
+            Order { seed: args.seed, from: 0, to: 1, len: args.batch, task, frames: args.frames, factor: 1 };
         let batch = feed::batch(&sources, &order, 0, side);
         fs::write(path, feed::sheet(&batch, side, task)).with_context(|| path.display().to_string())?;
         return Ok(ExitCode::SUCCESS);

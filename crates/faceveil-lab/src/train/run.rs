@@ -1,9 +1,11 @@
 //! A run: its steps, its epochs, and what is kept of them.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -51,7 +53,13 @@ impl Run {
         let start = Start::read(args)?;
         let graph = super::network(&args.net, args.size, start.folded(args))?;
         let (full, task) = (graph.input_shape().height, super::task(&graph, args.face_weight));
-        let mut way = Way { slow: args.slow, device: args.device, rounding: None };
+        let mut way = Way {
+            slow: args.slow,
+            device: args.device,
+            rounding: None,
+            norm_batch: args.norm_batch,
+            threads: thread::available_parallelism().map_or(1, NonZero::get),
+        };
         let teacher = teacher(args, &graph, &way)?;
         let about = about(args, &graph, start.folded(args), &sources);
         let mut state = State::new(&graph, args.seed);
@@ -70,7 +78,7 @@ impl Run {
                     to: 1,
                     len: MEASURED,
                     task,
-                    plain: args.plain,
+                    frames: args.frames,
                     factor: 1,
                 };
                 let trained =
@@ -118,7 +126,7 @@ impl Run {
             to: args.steps,
             len: args.batch,
             task: self.task,
-            plain: args.plain,
+            frames: args.frames,
             factor: self.teacher.as_ref().map_or(1, Teacher::factor),
         };
         let feed = feed::start(Arc::clone(&self.sources), order, side);
@@ -129,7 +137,7 @@ impl Run {
         let mut clock = Clock { begun: Instant::now(), first: self.state.step };
         while self.state.step < last {
             let batch = feed.recv().context("the thread that makes batches is gone")?;
-            let teacher = self.teacher.as_mut().map(|t| t.look(self.task, &batch)).transpose()?;
+            let teacher = self.teacher.as_mut().map(|t| t.look(&batch)).transpose()?;
             let engine = if self.state.step < until_small { &mut small } else { &mut large };
             let step = engine.step(&self.state, &batch, teacher.as_ref())?;
             self.check(&step, &batch, &args.out)?;
@@ -288,7 +296,7 @@ impl Clock {
 
 /// Whether a checkpoint is of this run.
 fn same_run(checkpoint: &Checkpoint, about: &serde_json::Value) -> Result<()> {
-    for key in ["net", "seed", "batch", "data", "size", "folded", "qat"] {
+    for key in ["net", "seed", "batch", "norm_batch", "data", "size", "folded", "qat"] {
         // Files written before there was such a choice do not have it.
         let got = &checkpoint.about[key];
         ensure!(got.is_null() || *got == about[key], "of another run: its {key} is {got}");
@@ -306,8 +314,8 @@ fn about(args: &TrainArgs, graph: &Graph, folded: bool, sources: &[Source]) -> s
         .map(|s| (s.name.to_owned(), serde_json::json!([s.train.len(), s.valid.len(), s.share])))
         .collect();
     serde_json::json!({
-        "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "rate": args.rate, "seed": args.seed,
-        "schedule": args.schedule, "small": args.small, "face_weight": args.face_weight, "plain": args.plain, "epoch": args.epoch, "decay": args.decay, "average": args.average,
+        "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "norm_batch": args.norm_batch, "rate": args.rate, "seed": args.seed,
+        "schedule": args.schedule, "small": args.small, "face_weight": args.face_weight, "plain": args.frames.plain, "four": args.frames.four, "unsharp": args.frames.unsharp, "epoch": args.epoch, "decay": args.decay, "average": args.average,
         "dice": args.dice, "ssim": args.ssim, "edge": args.edge, "distil": args.distil, "hint": args.hint,
         "teacher": args.teacher.is_some(), "renew_norms": args.renew_norms, "reshape": args.reshape, "device": args.device, "patience": args.patience, "stop": args.stop,
         "pictures": counts, "data": sources::fingerprint(sources), "revision": revision,

@@ -4,9 +4,12 @@ use clap::Parser;
 use faceveil_data::truth::TruthFace;
 use faceveil_eval::Picture;
 
+use super::args::Frames;
 use super::checkpoint::Checkpoint;
-use super::engine::{Engine, Way};
+use super::engine::{Engine, Step, Way};
+use super::feed::{self, Batch, Order};
 use super::loss::Terms;
+#[cfg(feature = "burn")]
 use super::optimizer::AdamSettings;
 use super::photo::{LONGEST, Photo};
 use super::sources::Source;
@@ -147,7 +150,15 @@ fn an_exported_file_is_gone_on_with() {
 #[test]
 fn plain_frames_are_nearly_those_in_use() {
     let task = Task::Mask { cell: 4, small: 5 };
-    let order = Order { seed: 5, from: 0, to: 1, len: 40, task, plain: 1.0, factor: 1 };
+    let order = Order {
+        seed: 5,
+        from: 0,
+        to: 1,
+        len: 40,
+        task,
+        frames: Frames { plain: 1.0, ..Frames::default() },
+        factor: 1,
+    };
     let faces = sources();
     let batch = feed::batch(&faces[..1], &order, 0, 64);
     let area = |target: &[f32]| target.iter().sum::<f32>();
@@ -158,8 +169,38 @@ fn plain_frames_are_nearly_those_in_use() {
         let area = area(target);
         assert!(area > least * 0.6 && area < most * 1.4, "{area} beside {least} to {most}");
     }
-    let mean = |plain| area(&feed::batch(&faces[..1], &Order { plain, ..order }, 0, 64).target);
+    let mean = |plain| {
+        let frames = Frames { plain, ..Frames::default() };
+        area(&feed::batch(&faces[..1], &Order { frames, ..order }, 0, 64).target)
+    };
     assert_ne!(mean(0.0), mean(0.5));
+}
+
+/// Out of focus, a frame has the same faces in the same places and less detail; in quarters, smaller ones.
+#[test]
+fn frames_out_of_focus_and_of_four_pictures_have_their_share() {
+    let task = Task::Mask { cell: 4, small: 5 };
+    let faces = sources();
+    let drawn = |frames| {
+        let order = Order { seed: 5, from: 0, to: 1, len: 40, task, frames, factor: 1 };
+        feed::batch(&faces[..1], &order, 0, 96)
+    };
+    let usual = Frames { four: 0.0, ..Frames::default() };
+    // The discs' edges are the sharpest there is.
+    let steps = |batch: &Batch| {
+        let neighbours = batch.pixels.windows(2).map(|w| f64::from((w[1] - w[0]).powi(2)));
+        neighbours.sum::<f64>()
+    };
+    let (sharp, some, all) =
+        (drawn(usual), drawn(Frames { unsharp: 0.5, ..usual }), drawn(Frames { unsharp: 1.0, ..usual }));
+    assert!(steps(&all) < 0.8 * steps(&sharp), "{} {}", steps(&all), steps(&sharp));
+    assert!((steps(&all)..steps(&sharp)).contains(&steps(&some)), "{}", steps(&some));
+    let first = |batch: &Batch| batch.target[..24 * 24].to_vec();
+    assert_eq!(first(&all), first(&sharp), "a blurred face is where it was");
+    let four = drawn(Frames { four: 1.0, ..usual });
+    let covered = |batch: &Batch| batch.target.iter().sum::<f32>();
+    assert_ne!(four.target, sharp.target);
+    assert!(covered(&four) > 0.3 * covered(&sharp));
 }
 
 #[test]
@@ -172,7 +213,7 @@ fn shares_of_sets_can_be_chosen() {
         to: 1,
         len: 16,
         task: Task::Mask { cell: 4, small: 5 },
-        plain: 1.0,
+        frames: Frames { plain: 1.0, ..Frames::default() },
         factor: 1,
     };
     let batch = feed::batch(&all, &order, 0, 64);
@@ -186,7 +227,13 @@ fn shares_of_sets_can_be_chosen() {
             .map(|t| t.train)
     };
     assert_eq!(typed(["--share", "fddb=0.5"]).expect("a share").shares, [("fddb".to_owned(), 0.5)]);
-    for wrong in [["--share", "fddb"], ["--share", "fddb=-1"], ["--share", "fddb=NaN"], ["--plain", "1.5"]] {
+    for wrong in [
+        ["--share", "fddb"],
+        ["--share", "fddb=-1"],
+        ["--share", "fddb=NaN"],
+        ["--plain", "1.5"],
+        ["--unsharp", "-1"],
+    ] {
         assert!(typed(wrong).is_err(), "{wrong:?}");
     }
 }
@@ -203,7 +250,7 @@ fn a_larger_frame_is_the_same_frame() {
         to: 1,
         len: 3,
         task: Task::Mask { cell: 4, small: 5 },
-        plain: 0.0,
+        frames: Frames::default(),
         factor: 2,
     };
     let both = feed::batch(&sources(), &order, 0, 64);
@@ -275,8 +322,59 @@ fn a_student_learns_from_a_teacher() {
     let distilled: f64 =
         table.lines().nth(1).and_then(|l| l.split(',').nth(3)).and_then(|v| v.parse().ok()).expect("a loss");
     assert!(distilled > 0.0, "{table}");
-    let wrong = args(&student, &["--net", "direct", "--steps", "3", "--teacher", &path]);
-    assert!(train(&wrong).is_err(), "a mask's network teaches no picture's");
+    // A mask's network teaches a picture's; the other way round there is nothing to be taught.
+    let made = |name: &str| {
+        let out = folder.path().join(name);
+        fs::create_dir(&out).expect("a folder");
+        out
+    };
+    let (painter, masker) = (made("painter"), made("masker"));
+    let side = ["--size", "96", "--steps", "3"];
+    let painted = [["--net", "direct"], ["--teacher", path.as_str()]].concat();
+    train(&args(&painter, &[side.as_slice(), &painted].concat())).expect("it learns from a mask");
+    assert!(column(&painter, "loss_distill").iter().all(|v| *v > 0.0));
+    let direct = painter.join("last.ckpt").display().to_string();
+    assert!(train(&args(&masker, &["--net", SMALL, "--steps", "3", "--teacher", &direct])).is_err());
+}
+
+/// Batch norms that see two pictures at once: the mean of what each two give, on however many threads.
+#[test]
+fn parts_of_a_batch_are_their_mean_on_any_number_of_threads() {
+    let graph = faceveil_net::by_name(SMALL).expect("it is a network");
+    let task = task(&graph, None);
+    let terms = Terms { dice: 0.7, ssim: 0.0, edge: 0.0, distil: 0.0, hint: 0.0 };
+    let state = State::new(&graph, 1);
+    let order = Order { seed: 1, from: 0, to: 1, len: 6, task, frames: Frames::default(), factor: 1 };
+    let batch = feed::batch(&sources(), &order, 0, 96);
+    let step = |batch: &Batch, norm_batch, threads| {
+        let way = Way { norm_batch, threads, ..Way::default() };
+        let mut engine = Engine::new(&graph, task, terms, batch.len, &way).expect("it is on the fast path");
+        engine.step(&state, batch, None).expect("a step")
+    };
+    let one = step(&batch, Some(2), 1);
+    for threads in [2, 3, 16] {
+        assert_eq!(step(&batch, Some(2), threads), one, "{threads} threads");
+    }
+    let third = |values: &[f32], n: usize| values[n * values.len() / 3..(n + 1) * values.len() / 3].to_vec();
+    let alone = [0, 1, 2].map(|n| {
+        let pixels = third(&batch.pixels, n);
+        let (target, weight) = (third(&batch.target, n), third(&batch.weight, n));
+        step(&Batch { pixels, target, weight, large: Vec::new(), len: 2 }, None, 1)
+    });
+    let mean = |of: fn(&Step) -> &[f32], at: usize| alone.iter().map(|s| of(s)[at]).sum::<f32>() / 3.0;
+    for of in [(|s: &Step| &*s.gradient) as fn(&Step) -> &[f32], |s| &s.statistics] {
+        let most = of(&one).iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+        assert!(most > 0.0);
+        for (at, got) in of(&one).iter().enumerate() {
+            assert!((got - mean(of, at)).abs() < 1e-5 * most, "{at}: {got} and {}", mean(of, at));
+        }
+    }
+    assert_ne!(step(&batch, None, 1).gradient, one.gradient, "norms over all six are others");
+    let refused = |norm_batch| {
+        let way = Way { norm_batch: Some(norm_batch), ..Way::default() };
+        Engine::new(&graph, task, terms, 6, &way).is_err()
+    };
+    assert!(refused(4) && refused(0) && refused(12) && !refused(3));
 }
 
 /// The thesis's networks train, through burn.
@@ -290,7 +388,7 @@ fn every_network_takes_a_step() {
         let way = Way { slow: true, ..Way::default() };
         let mut engine = Engine::new(&small, task, terms, 8, &way).expect("burn has all");
         let mut state = State::new(&small, 1);
-        let order = Order { seed: 1, from: 0, to: 1, len: 8, task, plain: 0.0, factor: 1 };
+        let order = Order { seed: 1, from: 0, to: 1, len: 8, task, frames: Frames::default(), factor: 1 };
         let batch = feed::batch(&sources(), &order, 0, 32);
         let before = engine.step(&state, &batch, None).expect("a step");
         for _ in 0..3 {

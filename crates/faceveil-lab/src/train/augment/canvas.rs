@@ -35,6 +35,20 @@ impl Canvas {
         Self { side, task, rgb: vec![0.0; side * side * 3], faces: Vec::new(), vague: Vec::new() }
     }
 
+    /// What is in a frame already, as three planes, with its faces.
+    ///
+    /// # Panics
+    /// If these are not three planes of `side` × `side`.
+    pub fn of(pixels: &[f32], side: usize, task: Task, faces: &[TruthFace]) -> Self {
+        assert_eq!(pixels.len(), 3 * side * side);
+        let mut canvas = Self::new(side, task);
+        for (i, pixel) in canvas.rgb.chunks_exact_mut(3).enumerate() {
+            pixel.iter_mut().enumerate().for_each(|(c, p)| *p = pixels[c * side * side + i]);
+        }
+        canvas.faces = faces.iter().map(|face| (*face, 0.0)).collect();
+        canvas
+    }
+
     /// Draws the picture into the window. `blur` is added to the size level that is read.
     pub fn draw(&mut self, photo: &Photo, view: &View, window: Window, blur: f64, outside: Outside) {
         let (left, top, side) = window;

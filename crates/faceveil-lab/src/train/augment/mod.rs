@@ -8,6 +8,7 @@ pub use canvas::{Canvas, Outside, View};
 
 use canvas::Window;
 
+use super::args::Frames;
 use super::photo::Photo;
 use crate::dataset::random::Random;
 
@@ -94,18 +95,30 @@ pub fn view(photo: &Photo, side: usize, random: &mut Random) -> View {
     View { centre, turn: [cos * sx, -sin * sy, sin * sx, cos * sy] }
 }
 
-/// Draws one frame from `pick`, which gives a random picture each time; with the chance `plain` as [`plain_view`] shows it,
+/// A face that is out of focus is blurred by a sigma of this share of its longer side.
+const UNSHARP: [f32; 2] = [0.03, 0.13];
+
+/// Size levels to add so that a random face of the picture is out of focus: a level's pixels, mixed from the nearest four,
+/// have a sigma of about half their side.
+fn out_of_focus(photo: &Photo, view: &View, random: &mut Random) -> f64 {
+    let Some(face) = photo.faces.get(random.below(photo.faces.len())) else { return 0.0 };
+    let [a, b, c, d] = view.turn;
+    let side = face.side_long() / (a * d - b * c).abs().sqrt().max(1e-9);
+    (2.0 * random.ratio(UNSHARP) * side).max(1.0).log2()
+}
+
+/// Draws one frame from `pick`, which gives a random picture each time; in a share of all as [`plain_view`] shows it,
 /// with nothing before the faces.
 pub fn drawn<'p>(
     side: usize,
     task: Task,
-    plain: f32,
+    frames: Frames,
     random: &mut Random,
     mut pick: impl FnMut(&mut Random) -> &'p Photo,
 ) -> Canvas {
     let mut canvas = Canvas::new(side, task);
     // Without plain frames nothing is drawn for the question: such runs see what they saw before there were any.
-    if plain > 0.0 && random.happens(plain) {
+    if frames.plain > 0.0 && random.happens(frames.plain) {
         let photo = pick(random);
         let view = plain_view(photo, side, random);
         canvas.draw(photo, &view, (0, 0, side), 0.0, Outside::Colour([0.0; 3]));
@@ -114,7 +127,7 @@ pub fn drawn<'p>(
         }
         return canvas;
     }
-    let parts: &[Window] = &if random.happens(0.15) {
+    let parts: &[Window] = &if random.happens(frames.four) {
         let half = side / 2;
         vec![(0, 0, half), (half, 0, half), (0, half, half), (half, half, half)]
     } else {
@@ -123,7 +136,10 @@ pub fn drawn<'p>(
     for &window in parts {
         let photo = pick(random);
         let view = view(photo, window.2, random);
-        let blur = if random.happens(0.15) { random.between([0.3, 1.3]) } else { 0.0 };
+        let mut blur = if random.happens(0.15) { random.between([0.3, 1.3]) } else { 0.0 };
+        if frames.unsharp > 0.0 && random.happens(frames.unsharp) {
+            blur = out_of_focus(photo, &view, random);
+        }
         let outside = match random.below(10) {
             0..=3 => Outside::Edge,
             4 => Outside::Colour([0; 3].map(|_| random.unit() as f32)),
