@@ -29,7 +29,7 @@ pub enum Verb {
     /// Label further pictures by our own detectors, to train on
     Label(LabelArgs),
     /// Train a network
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Time a training step
     Bench(BenchArgs),
     /// Draw the curves of a training

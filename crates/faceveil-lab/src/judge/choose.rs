@@ -2,8 +2,10 @@
 //! pictures of the training part that were kept for it.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -86,15 +88,22 @@ fn choose(weights: &mut GateWeights, shared: &Path, limits: Limits) -> Result<()
 
 /// All points that are tried on what a network said of the kept pictures, the best first.
 pub fn points([fddb, masks, free]: &[Vec<Looked>; 3], limits: Limits) -> Vec<Tried> {
-    let mut tried = Vec::new();
+    let mut all = Vec::new();
     for growth in GROWTHS {
         for certain in CERTAIN {
-            for threshold in THRESHOLDS.into_iter().filter(|t| *t <= certain) {
-                let point = Point { threshold, certain, growth };
-                tried.push(Tried::new([fddb, masks, free], point, limits));
-            }
+            let thresholds = THRESHOLDS.into_iter().filter(|t| *t <= certain);
+            all.extend(thresholds.map(|threshold| Point { threshold, certain, growth }));
         }
     }
+    let of = |some: &[Point]| -> Vec<Tried> {
+        some.iter().map(|point| Tried::new([fddb, masks, free], *point, limits)).collect()
+    };
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut tried: Vec<Tried> = thread::scope(|scope| {
+        let parts = all.chunks(all.len().div_ceil(cores)).map(|some| scope.spawn(|| of(some)));
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().expect("no point panics")).collect()
+    });
     tried.sort_by(|a, b| a.cost.total_cmp(&b.cost));
     tried
 }
