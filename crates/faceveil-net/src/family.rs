@@ -190,8 +190,8 @@ const fn level(channels: usize, blocks: usize, expand: usize, enter: usize) -> L
 /// Our networks that give a mask.
 pub fn gates() -> Vec<GateConfig> {
     let student = vec![level(16, 2, 1, 1), level(24, 2, 2, 2), level(40, 2, 2, 3), level(64, 2, 1, 3)];
-    // Nearly the student's blocks, so that a teacher can begin with what a student learned.
-    let teacher = vec![level(16, 1, 1, 1), level(32, 2, 2, 2), level(64, 2, 2, 3), level(128, 2, 1, 3)];
+    // The student's blocks and some more, so that a teacher can begin with what a student learned.
+    let teacher = vec![level(16, 2, 1, 1), level(32, 3, 2, 2), level(64, 3, 2, 3), level(128, 2, 1, 3)];
     let small = vec![level(16, 1, 1, 1), level(16, 2, 2, 2), level(24, 2, 2, 3), level(40, 2, 1, 2)];
     vec![
         GateConfig { name: "gate".into(), side: 128, block: 4, levels: student },
