@@ -24,6 +24,7 @@ pub mod review;
 pub mod scan;
 pub mod source;
 pub mod split;
+pub mod thumbnail;
 
 use std::path::Path;
 use std::process::ExitCode;

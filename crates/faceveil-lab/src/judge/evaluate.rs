@@ -91,7 +91,7 @@ pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let json = args.out.join("results.json");
     fs::write(&json, serde_json::to_vec_pretty(&rows)?).with_context(|| json.display().to_string())?;
     let page = args.out.join("index.html");
-    fs::write(&page, page::page(&rows, &args.out)?).with_context(|| page.display().to_string())?;
+    fs::write(&page, page::page(&rows, &args.out, args.kept)?).with_context(|| page.display().to_string())?;
     say!("{} and {}", json.display(), page.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use faceveil_eval::{LeakTable, Rate};
 
 use super::evaluate::Row;
+use crate::dataset::thumbnail::thumbnail;
 
 /// Pictures shown a set.
 const SHOWN: usize = 24;
@@ -15,14 +16,18 @@ const STYLE: &str = "body{font:15px sans-serif;margin:2em;max-width:110em}table{
 td,th{border:1px solid #999;padding:.2em .6em;text-align:right}td:first-child,td:nth-child(2){text-align:left}\
 img{height:190px;margin:2px}figure{margin:.6em 0}figcaption{color:#555}";
 
-/// The page. Pictures are linked, not copied; the originals where they lie.
+/// Longer side of a picture that is shown, pixels.
+const LONGEST: u16 = 280;
+
+/// The page, with its pictures inside; `kept` are those to choose on.
 ///
 /// # Errors
-/// None today.
-pub fn page(rows: &[Row], out: &Path) -> Result<String> {
+/// If a picture cannot be read.
+pub fn page(rows: &[Row], out: &Path, kept: bool) -> Result<String> {
     let mut html =
         format!("<!doctype html><meta charset=utf-8><title>Networks compared</title><style>{STYLE}</style>");
-    html += "<h1>Networks compared on pictures that nothing was trained or chosen on</h1>";
+    let which = if kept { "are kept to choose on" } else { "nothing was trained or chosen on" };
+    write!(html, "<h1>Networks compared on pictures that {which}</h1>")?;
     html += "<p>Leak / exposed: share of faces that are not hidden well / hardly hidden at all, with 95 % intervals of the \
              first. PSNR to the reference blur at 128 × 128 pixels, doing nothing in brackets.</p>";
     html += "<table><tr><th>set<th>system<th>a fifth of the side or more, %<th>a tenth or more, %<th>16 px or more, %\
@@ -80,17 +85,15 @@ fn pictures(html: &mut String, rows: &[Row], first: &Row, out: &Path) -> Result<
             html,
             "<figure><figcaption>{}</figcaption><img src=\"{}\">",
             item.name,
-            item.image_path.display()
+            thumbnail(&item.image_path, LONGEST)?
         )?;
         for row in rows.iter().filter(|r| r.set == first.set) {
             let folder = out.join("outputs").join(&row.system).join(row.set);
             let file = super::evaluate::output(&folder, item);
-            let shown = if file.is_file() {
-                format!("outputs/{}/{}/{}.png", row.system, row.set, item.flat_name())
-            } else {
-                continue;
-            };
-            write!(html, "<img title=\"{}\" src=\"{shown}\">", row.system)?;
+            if file.is_file() {
+                let shown = thumbnail(&file, LONGEST)?;
+                write!(html, "<img title=\"{}\" src=\"{shown}\">", row.system)?;
+            }
         }
         *html += "</figure>";
     }

@@ -51,8 +51,8 @@ pub fn stage(graph: &Graph) -> Option<NodeId> {
 
 impl Teacher {
     /// Reads a checkpoint or a gate network's file. Its frame, of `size` pixels or as it was trained, may be a whole number
-    /// of times as large as `student`'s. One that gives a mask teaches one that gives pictures by the picture that
-    /// [`painted`] makes of it.
+    /// of times as large as `student`'s. One that gives a mask teaches one that gives pictures by the reference blur of the
+    /// boxes around the mask's parts.
     ///
     /// # Errors
     /// If it cannot teach this student.

@@ -1,23 +1,18 @@
 //! Before and after: the worst pictures of each contestant first.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use faceveil_eval::PictureVerdict;
-use faceveil_media::Limits;
 use serde::Serialize;
 
 use crate::compare::judge::{Entry, Outcome};
 use crate::compare::truth::{Case, Role};
-use crate::dataset::picture::Picture;
-use crate::dataset::report::base64;
+use crate::dataset::thumbnail::thumbnail;
 
 /// Longest side of a shown picture, pixels.
-const LONGEST: u32 = 280;
-/// JPEG quality of a shown picture.
-const QUALITY: u8 = 70;
+const LONGEST: u16 = 280;
 
 /// What the page's script draws.
 #[derive(Debug, Default, Serialize)]
@@ -59,11 +54,11 @@ impl Gallery {
             let mut shown = Vec::new();
             for (picture, entry, path) in chosen {
                 if let std::collections::btree_map::Entry::Vacant(free) = gallery.before.entry(picture) {
-                    free.insert(embedded(&cases[picture].path)?);
+                    free.insert(thumbnail(&cases[picture].path, LONGEST)?);
                 }
                 let words =
                     format!("{}: {}", label(&cases[picture], publishable), words(&entry.judgement.verdict));
-                shown.push(Shown { picture, after: embedded(path)?, words });
+                shown.push(Shown { picture, after: thumbnail(path, LONGEST)?, words });
             }
             gallery.contestants.push((*name).to_owned());
             gallery.shown.push(shown);
@@ -132,25 +127,6 @@ fn words(verdict: &PictureVerdict) -> String {
         .outside
         .map_or(String::new(), |o| format!(", {:.1} % of the rest changed", 100.0 * o.changed_share));
     faces + &other
-}
-
-fn embedded(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    let picture = Picture::decode(&bytes, &Limits::default()).with_context(|| path.display().to_string())?;
-    let long = picture.width().max(picture.height());
-    let scale = (f64::from(LONGEST) / f64::from(long)).min(1.0);
-    let side = |n: u32| ((f64::from(n) * scale).round() as u32).max(1);
-    let small = picture.resized(side(picture.width()), side(picture.height()))?;
-    let mut jpeg = Vec::new();
-    let encoder = jpeg_encoder::Encoder::new(&mut jpeg, QUALITY);
-    // Not longer than LONGEST.
-    encoder.encode(
-        small.pixels(),
-        small.width() as u16,
-        small.height() as u16,
-        jpeg_encoder::ColorType::Rgb,
-    )?;
-    Ok(format!("data:image/jpeg;base64,{}", base64(&jpeg)))
 }
 
 #[cfg(test)]
