@@ -10,7 +10,7 @@ use super::picture::Picture;
 use super::report::base64;
 
 /// JPEG quality.
-const QUALITY: u8 = 70;
+const QUALITY: u8 = 65;
 
 /// The picture as the source of an `img`, a JPEG of at most `longest` pixels a side.
 ///

@@ -41,6 +41,9 @@ pub struct Row {
     pub fidelity: Option<ToReference>,
     /// Intersection over union with the true faces, of a network that gives a mask, at one half.
     pub iou: Option<f64>,
+    /// Where its outputs lie.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// Verdicts by picture.
     #[serde(skip)]
     pub pictures: Vec<(Item, PictureVerdict)>,
@@ -91,7 +94,7 @@ pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let json = args.out.join("results.json");
     fs::write(&json, serde_json::to_vec_pretty(&rows)?).with_context(|| json.display().to_string())?;
     let page = args.out.join("index.html");
-    fs::write(&page, page::page(&rows, &args.out, args.kept)?).with_context(|| page.display().to_string())?;
+    fs::write(&page, page::page(&rows, args.kept)?).with_context(|| page.display().to_string())?;
     say!("{} and {}", json.display(), page.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -137,6 +140,7 @@ fn judge(set: Set, name: &str, items: &[Item], folder: &Path) -> Result<Row> {
         middle: faces(0.1),
         fidelity: fidelity(items, folder)?,
         iou: None,
+        folder: folder.to_owned(),
         pictures: items.iter().cloned().zip(verdicts).collect(),
     })
 }

@@ -1,7 +1,6 @@
 //! The comparison as one HTML page: the table, and below it pictures side by side, the worst first.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use anyhow::Result;
 use faceveil_eval::{LeakTable, Rate};
@@ -23,7 +22,7 @@ const LONGEST: u16 = 280;
 ///
 /// # Errors
 /// If a picture cannot be read.
-pub fn page(rows: &[Row], out: &Path, kept: bool) -> Result<String> {
+pub fn page(rows: &[Row], kept: bool) -> Result<String> {
     let mut html =
         format!("<!doctype html><meta charset=utf-8><title>Networks compared</title><style>{STYLE}</style>");
     let which = if kept { "are kept to choose on" } else { "nothing was trained or chosen on" };
@@ -57,7 +56,7 @@ pub fn page(rows: &[Row], out: &Path, kept: bool) -> Result<String> {
     for first in
         rows.iter().filter(|r| rows.iter().find(|o| o.set == r.set).is_some_and(|o| o.system == r.system))
     {
-        pictures(&mut html, rows, first, out)?;
+        pictures(&mut html, rows, first)?;
     }
     Ok(html)
 }
@@ -74,7 +73,7 @@ fn table(table: &LeakTable) -> String {
 }
 
 /// The worst pictures of the first system of a set, each beside what the others made of it.
-fn pictures(html: &mut String, rows: &[Row], first: &Row, out: &Path) -> Result<()> {
+fn pictures(html: &mut String, rows: &[Row], first: &Row) -> Result<()> {
     write!(html, "<h2>{}: the worst of {} first, beside the original</h2>", first.set, first.system)?;
     let mut order: Vec<(f64, usize)> =
         first.pictures.iter().enumerate().map(|(i, (_, v))| (badness(v), i)).collect();
@@ -88,11 +87,12 @@ fn pictures(html: &mut String, rows: &[Row], first: &Row, out: &Path) -> Result<
             thumbnail(&item.image_path, LONGEST)?
         )?;
         for row in rows.iter().filter(|r| r.set == first.set) {
-            let folder = out.join("outputs").join(&row.system).join(row.set);
-            let file = super::evaluate::output(&folder, item);
+            let file = super::evaluate::output(&row.folder, item);
             if file.is_file() {
                 let shown = thumbnail(&file, LONGEST)?;
                 write!(html, "<img title=\"{}\" src=\"{shown}\">", row.system)?;
+            } else {
+                write!(html, "<em>{}: no output</em>", row.system)?;
             }
         }
         *html += "</figure>";

@@ -314,7 +314,7 @@ fn about(args: &TrainArgs, graph: &Graph, folded: bool, sources: &[Source]) -> s
         .map(|s| (s.name.to_owned(), serde_json::json!([s.train.len(), s.valid.len(), s.share])))
         .collect();
     serde_json::json!({
-        "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "norm_batch": args.norm_batch, "rate": args.rate, "seed": args.seed,
+        "net": args.net, "size": graph.input_shape().height, "folded": folded, "qat": args.qat, "steps": args.steps, "batch": args.batch, "norm_batch": args.norm_batch.unwrap_or(args.batch), "rate": args.rate, "seed": args.seed,
         "schedule": args.schedule, "small": args.small, "face_weight": args.face_weight, "plain": args.frames.plain, "four": args.frames.four, "unsharp": args.frames.unsharp, "epoch": args.epoch, "decay": args.decay, "average": args.average,
         "dice": args.dice, "ssim": args.ssim, "edge": args.edge, "distil": args.distil, "hint": args.hint,
         "teacher": args.teacher.is_some(), "renew_norms": args.renew_norms, "reshape": args.reshape, "device": args.device, "patience": args.patience, "stop": args.stop,

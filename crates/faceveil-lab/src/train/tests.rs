@@ -276,6 +276,8 @@ fn another_runs_checkpoint_is_refused() {
     train(&args(folder.path(), &["--net", SMALL, "--steps", "3"])).expect("it trains");
     let other = train(&args(folder.path(), &["--net", SMALL, "--steps", "6", "--seed", "9"]));
     assert!(format!("{:#}", other.expect_err("another seed")).contains("another run"));
+    let other = train(&args(folder.path(), &["--net", SMALL, "--steps", "6", "--norm-batch", "1"]));
+    assert!(format!("{:#}", other.expect_err("other batch norms")).contains("norm_batch"));
 }
 
 #[test]
