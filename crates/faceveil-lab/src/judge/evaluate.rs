@@ -54,6 +54,7 @@ pub struct Row {
 /// # Errors
 /// What stopped it.
 pub fn run(args: &EvaluateArgs) -> Result<ExitCode> {
+    fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
     let mut rows = Vec::new();
     for set in SETS {
         let items = if args.kept {
