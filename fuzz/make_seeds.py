@@ -27,10 +27,10 @@ def picture(mode, size=(24, 18)):
     return rgb.convert(mode)
 
 
-def gate():
+def gate(further=b""):
     """Side 16, two levels of 4 channels with a block each; 749 weights, as crates/faceveil-net counts."""
     levels = b"".join(struct.pack("<HBBB", 4, 1, 2, 2) for _ in range(2))
-    head = b"FVNW" + struct.pack("<HHBBfff", 1, 16, 4, 2, 0.4, 0.6, 1.5) + levels
+    head = b"FVNW" + struct.pack("<HHBBfff", 2 if further else 1, 16, 4, 2, 0.4, 0.6, 1.5) + further + levels
     return head + struct.pack("<I", 749) + b"".join(struct.pack("<f", i % 19 / 10 - 0.9) for i in range(749))
 
 
@@ -350,7 +350,7 @@ def write(target, files):
 if __name__ == "__main__":
     write("photo", photos())
     write("album", albums())
-    write("gate", [("small.fvnw", gate())])
+    write("gate", [("small.fvnw", gate()), ("looks.fvnw", gate(struct.pack("<BHBHB", 2, 16, 1, 32, 0)))])
     write("onnx", networks())
     write("config", CONFIG.items())
     write("journal", journals())

@@ -62,16 +62,16 @@ pub const TARGETS: [Target; 20] = [
 
 /// A gate network's file is read or refused; what is read comes back the same, and a small one can look.
 pub fn gate(bytes: &[u8]) {
+    use faceveil_core::raster::{Color, Raster, Samples};
     use faceveil_infer::gate::{Gate, GateWeights};
     let Ok(weights) = GateWeights::parse(bytes) else { return };
     assert_eq!(weights.to_bytes().as_deref(), Ok(bytes));
-    if weights.config.side <= 32 && weights.values.len() < 10_000 {
+    let small = weights.config.side <= 32 && weights.further.iter().all(|look| look.side <= 32);
+    if small && weights.values.len() < 10_000 {
         let gate = Gate::from_weights(weights).expect("it was read");
-        let grey = [127; 16 * 9 * 3];
-        let view = faceveil_core::raster::RgbView::new(16, 9, &grey).expect("the size fits");
-        if gate.point().threshold > 0.0 && bytes.len() > 8 && bytes[6] >= 16 {
-            let _ = gate.look(view, (160, 90)).faces(&gate.point());
-        }
+        let grey = Samples::U8(vec![127; 16 * 9 * 3]);
+        let picture = Raster::new(16, 9, Color::Rgb, grey).expect("the size fits");
+        let _ = gate.faces(&picture, None).expect("it can be shrunk");
     }
 }
 

@@ -1,8 +1,9 @@
 //! The gate: a small network that tells for each square of a picture whether a face is there. The picture is shrunk
-//! into the network's frame, the mask thresholded and grown, and what it covers is hidden at full size. One look at
-//! the whole picture: faces under about a twentieth of its longer side are not seen.
+//! into the network's frame, the mask thresholded and grown, and what it covers is hidden at full size. It always looks at
+//! the whole picture, most networks once: faces under about a twentieth of its longer side are not seen.
 
 mod int8;
+mod looks;
 mod run;
 mod weights;
 
@@ -13,8 +14,9 @@ use faceveil_core::raster::{Raster, RgbView};
 use faceveil_core::redact::{Region, Shape};
 use faceveil_net::{Graph, Shape as Size};
 
+use looks::{average, spread, values};
 pub use run::run;
-pub use weights::{GateError, GateWeights};
+pub use weights::{GateError, GateWeights, Look};
 
 use crate::detectors::DetectError;
 use crate::search::is_transparent;
@@ -24,6 +26,8 @@ use crate::view::{Backdrop, RgbImage};
 #[derive(Clone, Debug)]
 pub struct Gate {
     network: Network,
+    /// The same network in other frames, and whether they are mirrored, for further looks.
+    further: Vec<(Graph, bool)>,
     point: Point,
 }
 
@@ -74,7 +78,7 @@ impl Gate {
             return Self::from_weights(GateWeights::parse(bytes)?);
         }
         let (network, point) = int8::Int8Gate::new(bytes)?;
-        Ok(Self { network: Network::Int8(network), point })
+        Ok(Self { network: Network::Int8(network), further: Vec::new(), point })
     }
 
     /// From weights.
@@ -89,8 +93,11 @@ impl Gate {
                 got: weights.values.len() as f64,
             });
         }
+        let graphs = weights.further_graphs()?;
+        let further = graphs.into_iter().zip(weights.further.iter().map(|look| look.mirrored)).collect();
         let GateWeights { threshold, certain, growth, values, .. } = weights;
-        Ok(Self { network: Network::Float(graph, values), point: Point { threshold, certain, growth } })
+        let point = Point { threshold, certain, growth };
+        Ok(Self { network: Network::Float(graph, values), further, point })
     }
 
     /// What is made of a mask if nobody chooses otherwise.
@@ -124,7 +131,15 @@ impl Gate {
     fn mask_on(&self, raster: &Raster, backdrop: Backdrop) -> Result<Mask, DetectError> {
         let (shape, _) = self.shapes();
         let size = (raster.width(), raster.height());
-        Ok(self.look(fitted(raster, shape, backdrop)?.view(), size))
+        let mut mask = self.look(fitted(raster, shape, backdrop)?.view(), size);
+        let Network::Float(_, weights) = &self.network else { return Ok(mask) };
+        let mut looks = Vec::new();
+        for (graph, mirrored) in &self.further {
+            let shrunk = fitted(raster, graph.input_shape(), backdrop)?;
+            looks.push(values(graph, weights, shrunk.view(), *mirrored, (mask.width, mask.height)));
+        }
+        average(&mut mask.values, &looks);
+        Ok(mask)
     }
 
     /// The picture as a network with an input of `shape` sees it, in the upper left corner of its frame.
@@ -135,23 +150,18 @@ impl Gate {
         fitted(raster, shape, Backdrop::None)
     }
 
-    /// Looks at a picture that has been shrunk into the frame already; `size` is that of the original.
+    /// Looks once at a picture that has been shrunk into the frame already; `size` is that of the original.
     ///
     /// # Panics
     /// If `view` is larger than the frame.
     pub fn look(&self, view: RgbView<'_>, size: (u32, u32)) -> Mask {
-        let (shape, out) = self.shapes();
-        let columns = view.width() as usize;
-        let all = match &self.network {
-            Network::Float(graph, values) => run(graph, values, planes(view, shape)),
-            Network::Int8(network) => network.run(view),
+        let (width, height) = (view.width() as usize, view.height() as usize);
+        let values = match &self.network {
+            Network::Float(graph, weights) => values(graph, weights, view, false, (width, height)),
+            Network::Int8(network) => {
+                spread(&network.run(view), self.shapes(), (width, height), false, (width, height))
+            }
         };
-        let cell = shape.width / out.width;
-        let used = (columns.div_ceil(cell), (view.height() as usize).div_ceil(cell));
-        let squares: Vec<f32> =
-            (0..used.1).flat_map(|y| all[y * out.width..][..used.0].iter().copied()).collect();
-        let (width, height) = (columns, view.height() as usize);
-        let values = between(&squares, used, cell, (width, height));
         let square = (size.0 as f32 / width as f32, size.1 as f32 / height as f32);
         Mask { width, height, values, square, size }
     }
@@ -171,19 +181,6 @@ impl Gate {
 fn fitted(raster: &Raster, shape: Size, backdrop: Backdrop) -> Result<RgbImage, DetectError> {
     let fitted = Letterbox::fit((raster.width(), raster.height()), (shape.width as u32, shape.height as u32));
     RgbImage::shrunk(raster, fitted.width, fitted.height, backdrop)
-}
-
-/// The view's values as `[channels, height, width]`, 0 where the frame goes on.
-fn planes(view: RgbView<'_>, shape: Size) -> Vec<f32> {
-    let mut pixels = vec![0f32; shape.len()];
-    let columns = view.width() as usize;
-    for (i, pixel) in view.pixels().as_chunks::<3>().0.iter().enumerate() {
-        let place = i / columns * shape.width + i % columns;
-        for (channel, value) in pixel.iter().enumerate() {
-            pixels[channel * shape.places() + place] = f32::from(*value) / 255.0;
-        }
-    }
-    pixels
 }
 
 impl Mask {
@@ -282,28 +279,6 @@ impl Mask {
             bottom: end(y + 1, self.height, h, self.size.1),
         }
     }
-}
-
-/// A value a pixel from one a square of `cell` pixels: bilinear between the squares' centres, and the outermost squares'
-/// own values beside them. `used` are the squares across and down, `size` the pixels.
-fn between(squares: &[f32], used: (usize, usize), cell: usize, size: (usize, usize)) -> Vec<f32> {
-    // For a pixel the two squares around it and the second one's share.
-    let around = |pixel: usize, last: usize| {
-        let at = ((2 * pixel + 1) as f32 / (2 * cell) as f32 - 0.5).clamp(0.0, last as f32);
-        let first = at as usize;
-        (first, (first + 1).min(last), at - first as f32)
-    };
-    let mut values = Vec::with_capacity(size.0 * size.1);
-    for y in 0..size.1 {
-        let (upper, lower, down) = around(y, used.1 - 1);
-        let row = |r: usize| &squares[r * used.0..][..used.0];
-        for x in 0..size.0 {
-            let (left, right, across) = around(x, used.0 - 1);
-            let [top, bottom] = [row(upper), row(lower)].map(|r| r[left] + across * (r[right] - r[left]));
-            values.push(top + down * (bottom - top));
-        }
-    }
-    values
 }
 
 /// The region that hides a face of [`Gate::faces`]: the mask's squares themselves, with a soft edge of `feather` times

@@ -1,4 +1,7 @@
 use super::*;
+use faceveil_core::raster::{Color, Samples};
+use faceveil_net::GateConfig;
+use faceveil_net::family::Level;
 
 fn mask(rows: &[&str]) -> Mask {
     let width = rows[0].len();
@@ -69,12 +72,81 @@ fn a_part_that_is_nowhere_certain_is_no_face() {
     assert_eq!(hidden(0.95), [false; 5]);
 }
 
+/// Values of a picture of the size `seen` in a frame of squares of `cell` pixels, on a view of the size `wanted`.
+fn spread_out(
+    squares: &[f32],
+    across: usize,
+    cell: usize,
+    seen: (usize, usize),
+    mirrored: bool,
+    wanted: (usize, usize),
+) -> Vec<f32> {
+    let grid = Size::new(squares.len() / across, across, 1);
+    let frame = Size::new(grid.height * cell, grid.width * cell, 3);
+    spread(squares, (frame, grid), seen, mirrored, wanted)
+}
+
 #[test]
 fn between_squares_values_go_over_into_one_another() {
     // Two squares of four pixels: their centres lie between pixels 1 and 2, and 5 and 6.
-    let row = between(&[0.0, 1.0], (2, 1), 4, (8, 1));
+    let as_seen = |squares: &[f32], across, cell, seen| spread_out(squares, across, cell, seen, false, seen);
+    let row = as_seen(&[0.0, 1.0], 2, 4, (8, 1));
     assert_eq!(row, [0.0, 0.0, 0.125, 0.375, 0.625, 0.875, 1.0, 1.0]);
-    assert_eq!(between(&[0.25], (1, 1), 4, (3, 2)), [0.25; 6], "one square alone");
-    let column = between(&[0.0, 1.0], (1, 2), 2, (1, 3));
-    assert_eq!(column, [0.0, 0.25, 0.75], "the picture ends inside the last square");
+    assert_eq!(as_seen(&[0.25], 1, 4, (3, 2)), [0.25; 6], "one square alone");
+    assert_eq!(
+        as_seen(&[0.0, 1.0], 1, 2, (1, 3)),
+        [0.0, 0.25, 0.75],
+        "the picture ends inside the last square"
+    );
+    assert_eq!(as_seen(&[0.0, 9.0], 2, 4, (3, 1)), [0.0; 3], "what lies beside the picture says nothing");
+}
+
+#[test]
+fn another_look_is_laid_upon_the_first() {
+    // Of a frame twice as large the same places; mirrored the other way round, also where the last square is cut.
+    let large = spread_out(&[0.0, 1.0], 2, 4, (8, 1), false, (4, 1));
+    assert_eq!(large, [0.0, 0.25, 0.75, 1.0]);
+    assert_eq!(spread_out(&[0.0, 1.0], 2, 4, (8, 1), true, (4, 1)), [1.0, 0.75, 0.25, 0.0]);
+    assert_eq!(spread_out(&[0.0, 1.0], 2, 2, (3, 1), true, (3, 1)), [0.75, 0.25, 0.0]);
+    let mut first = [0.5, 0.2, 1.0];
+    average(&mut first, &[vec![0.5, 0.8, 0.0], vec![0.5, 0.5, 0.5]]);
+    first.iter().for_each(|v| assert!((v - 0.5).abs() < 1e-3, "{first:?}"));
+    let mut alone = [0.0, 0.3, 1.0];
+    average(&mut alone, &[]);
+    assert_eq!(alone, [0.0, 0.3, 1.0]);
+}
+
+/// A network with weights of both signs.
+fn weights(further: &[Look]) -> GateWeights {
+    let level = Level { channels: 4, blocks: 1, expand: 2, enter: 2 };
+    let config = GateConfig { name: "gate".into(), side: 32, block: 4, levels: vec![level, level] };
+    let count = faceveil_net::plan(&config.graph().unwrap()).parameters;
+    let values = (0..count).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect();
+    GateWeights { config, threshold: 0.4, certain: 0.6, growth: 0.0, further: further.to_vec(), values }
+}
+
+#[test]
+fn two_looks_see_a_picture_and_its_mirror_image_alike() {
+    let gate = |further: &[Look]| Gate::from_weights(weights(further)).unwrap();
+    let samples: Vec<u8> = (0..24 * 17 * 3).map(|i| (i * i % 251) as u8).collect();
+    let flipped: Vec<u8> = samples
+        .chunks(24 * 3)
+        .flat_map(|row| row.rchunks(3).flatten().copied().collect::<Vec<_>>())
+        .collect();
+    let raster = |samples: &[u8]| Raster::new(24, 17, Color::Rgb, Samples::U8(samples.to_vec())).unwrap();
+    let both = gate(&[Look { side: 32, mirrored: true }]);
+    let mask = both.mask(&raster(&samples)).unwrap();
+    let mirror = both.mask(&raster(&flipped)).unwrap();
+    for (row, other) in mask.values.chunks(mask.width).zip(mirror.values.chunks(mask.width)) {
+        for (v, w) in row.iter().zip(other.iter().rev()) {
+            assert!((v - w).abs() < 1e-4, "{v} {w}");
+        }
+    }
+    let once = gate(&[]).mask(&raster(&samples)).unwrap();
+    let apart = once.values.iter().zip(&mask.values).map(|(v, w)| (v - w).abs()).fold(0.0, f32::max);
+    assert!(apart > 1e-3, "the network itself does not: {apart}");
+    let twice = gate(&[Look { side: 32, mirrored: false }]).mask(&raster(&samples)).unwrap();
+    for (v, w) in once.values.iter().zip(&twice.values) {
+        assert!((v - w).abs() < 1e-4, "the same look twice: {v} {w}");
+    }
 }

@@ -51,8 +51,8 @@ pub fn planned(graph: &faceveil_net::Graph) -> Cost {
 /// # Errors
 /// If it is none.
 pub fn of_gate(bytes: &[u8]) -> Result<(String, Cost)> {
-    let graph = match GateWeights::parse(bytes) {
-        Ok(weights) => weights.graph()?,
+    let weights = match GateWeights::parse(bytes) {
+        Ok(weights) => weights,
         Err(problem) => {
             let file = FileBytes::new(bytes);
             // What is neither is told as what it was taken for.
@@ -66,7 +66,14 @@ pub fn of_gate(bytes: &[u8]) -> Result<(String, Cost)> {
             return Ok(("in int8".to_owned(), cost));
         }
     };
-    Ok((graph.name().to_owned(), planned(&graph)))
+    let graph = weights.graph()?;
+    let mut cost = planned(&graph);
+    // Looks follow one another: their work adds up, and the largest needs the most memory.
+    for more in weights.further_graphs()?.iter().map(planned) {
+        cost.macs = cost.macs.zip(more.macs).map(|(a, b)| a + b);
+        cost.ram_bytes = cost.ram_bytes.max(more.ram_bytes);
+    }
+    Ok((graph.name().to_owned(), cost))
 }
 
 /// Of an ONNX file: floats count as parameters, whole numbers (shapes and indices) do not.
@@ -86,6 +93,8 @@ pub fn of_level(level: Level) -> Cost {
 
 #[cfg(test)]
 mod tests {
+    use faceveil_infer::gate::Look;
+
     use super::*;
 
     #[test]
@@ -93,6 +102,14 @@ mod tests {
         let cost = of_network("thesis-student-v1").unwrap();
         assert_eq!((cost.parameters, cost.ram_bytes), (Some(482_067), Some(1_048_576)));
         assert!(of_network("x").is_err());
+        let bytes = include_bytes!("../../../../models/gate/gate.fvnw");
+        let mut gate = GateWeights::parse(bytes).unwrap();
+        let once = of_gate(bytes).unwrap().1;
+        gate.further = vec![Look { side: 256, mirrored: true }];
+        let twice = of_gate(&gate.to_bytes().unwrap()).unwrap().1;
+        assert_eq!(twice.macs, once.macs.map(|macs| 5 * macs), "once and of four times the pixels");
+        assert_eq!(twice.parameters, once.parameters);
+        assert!(twice.ram_bytes > once.ram_bytes.map(|ram| 3 * ram), "that of the larger frame: {twice:?}");
         assert!(of_level(Level::Fast).parameters.is_some_and(|n| n > 1_000_000));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use faceveil_infer::gate::Look;
 
 use super::choose::Limits;
 
@@ -26,9 +27,26 @@ pub struct ExportArgs {
     /// How far hidden places grow, in pixels of the network's frame [default: chosen with the threshold]
     #[arg(long)]
     pub growth: Option<f32>,
+    /// Side of the network's frame, pixels [default: as it was trained]
+    #[arg(long, value_name = "PIXELS")]
+    pub size: Option<usize>,
+    /// A further look at the same picture, in a frame of this side, after a comma mirrored: `--look 512,mirrored --look 640`;
+    /// what counts is the mean of the looks' log-odds
+    #[arg(long = "look", value_name = "PIXELS[,mirrored]", value_parser = look)]
+    pub looks: Vec<Look>,
     /// What the point that is chosen may hide in vain
     #[command(flatten)]
     pub limits: Limits,
+}
+
+fn look(text: &str) -> Result<Look, String> {
+    let (side, mirrored) = match text.split_once(',') {
+        Some((side, "mirrored")) => (side, true),
+        Some((_, other)) => return Err(format!("{other:?} after the comma, not mirrored")),
+        None => (text, false),
+    };
+    let side = side.parse().map_err(|_| format!("{side:?} is no number of pixels"))?;
+    Ok(Look { side, mirrored })
 }
 
 /// Arguments of `evaluate`.

@@ -54,6 +54,10 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut weights = export::gate(&args.checkpoint)?;
+    weights.config.side = args.size.unwrap_or(weights.config.side);
+    weights.further.clone_from(&args.looks);
+    // What cannot be written is refused before the pictures are looked at.
+    weights.to_bytes()?;
     match (args.threshold, args.growth) {
         (Some(threshold), Some(growth)) => {
             weights.threshold = threshold;

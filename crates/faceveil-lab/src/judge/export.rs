@@ -25,7 +25,7 @@ pub fn gate(path: &Path) -> Result<GateWeights> {
     if values.len() != wanted {
         bail!("{}: {} parameters, {name} has {wanted}", path.display(), values.len());
     }
-    Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values })
+    Ok(GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, further: Vec::new(), values })
 }
 
 /// The averages alone of a checkpoint whose network gives pictures, as a checkpoint; `None` of any other file.
@@ -80,7 +80,14 @@ mod tests {
             let path = folder.path().join(format!("{name}.fvnw"));
             let config = faceveil_net::gate_by_name(name).expect("it is a gate");
             let values = vec![0.5; faceveil_net::plan(&config.graph().expect("it is right")).parameters];
-            let file = GateWeights { config, threshold: 0.5, certain: 0.5, growth: 0.0, values };
+            let file = GateWeights {
+                config,
+                threshold: 0.5,
+                certain: 0.5,
+                growth: 0.0,
+                further: Vec::new(),
+                values,
+            };
             std::fs::write(&path, file.to_bytes().expect("it is whole")).expect("written");
             path
         };

@@ -35,7 +35,11 @@ pub fn run(args: &QuantizeArgs) -> Result<ExitCode> {
     if Checkpoint::is_one(&bytes) {
         return painting::run(args, &Trained::load(&args.weights)?).with_context(place);
     }
-    let weights = GateWeights::parse(&bytes).with_context(place)?;
+    let mut weights = GateWeights::parse(&bytes).with_context(place)?;
+    if !weights.further.is_empty() {
+        say!("it looks {} times; in integers it looks once, and so it does here", 1 + weights.further.len());
+        weights.further.clear();
+    }
     let network = Network::new(weights)?;
     let inputs = calibration_pictures(&args.shared, network.graph.input_shape(), args.pictures)?;
     eprintln!("{} pictures to calibrate on", inputs.len());

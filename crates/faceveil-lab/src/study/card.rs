@@ -64,22 +64,23 @@ impl Card<'_> {
         let path = self.subject.folder.join("gate.fvnw");
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
         let weights = GateWeights::parse(&bytes).with_context(|| path.display().to_string())?;
-        let plan = plan(&weights.graph()?);
+        let once = plan(&weights.graph()?);
+        let macs = weights.further_graphs()?.iter().fold(once.macs, |sum, graph| sum + plan(graph).macs);
         Ok(format!(
-            "# {}\n\n`gate.fvnw`, SHA-256 `{}`: {} parameters, {:.2} million multiplications a picture of {side} × {side} pixels; in \
-             8 bits {} bytes of constants and {} bytes of values at once. A part of its mask counts if it reaches {} somewhere, and is \
+            "# {}\n\n`gate.fvnw`, SHA-256 `{}`: {} parameters, {:.2} million multiplications a picture, {}; in \
+             8 bits, looking once, {} bytes of constants and {} bytes of values at once. A part of its mask counts if it reaches {} somewhere, and is \
              hidden down to {}, {} pixels more all around.\n\n**Trained on research data.** Read the terms below before you use it for \
              anything else. Nobody's identity was used. It misses faces; the figures say how many.\n",
             self.subject.title,
             sha256_of(&bytes),
-            plan.parameters,
-            plan.macs as f64 / 1e6,
-            plan.weight_bytes,
-            plan.peak_bytes,
+            once.parameters,
+            macs as f64 / 1e6,
+            looks(&weights),
+            once.weight_bytes,
+            once.peak_bytes,
             weights.certain,
             weights.threshold,
             weights.growth,
-            side = weights.config.side,
         ))
     }
 
@@ -156,4 +157,13 @@ impl Card<'_> {
 
 fn plain(value: &Value) -> String {
     value.as_str().unwrap_or("unknown").to_owned()
+}
+/// The frames that a network looks at, in words.
+fn looks(weights: &GateWeights) -> String {
+    let further = weights.further.iter().map(|look| {
+        let how = if look.mirrored { ", mirrored" } else { "" };
+        format!(" and of {side} × {side}{how}", side = look.side)
+    });
+    let first = format!("which it sees in a frame of {side} × {side} pixels", side = weights.config.side);
+    [first].into_iter().chain(further).collect()
 }

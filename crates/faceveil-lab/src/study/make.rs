@@ -15,6 +15,8 @@ use super::{Journal, words};
 const SHARES: [f64; 2] = [0.26, 0.6];
 /// Side of the teacher's frame.
 const SIDE: &str = "256";
+/// How else the teacher looks when it is judged; what it teaches is its first look.
+const LOOKS: [&str; 2] = ["256,mirrored", "320"];
 
 /// Runs `faceveil-lab make`.
 ///
@@ -68,8 +70,11 @@ fn commands(args: &MakeArgs) -> Vec<Vec<String>> {
         all.extend_from_slice(more);
         limited(all)
     };
-    let export = |run: &str, out: &str| {
-        words(&["export", &at(&format!("{run}/last.ckpt")), "--shared", &shared, "--out", &at(out)])
+    let export = |run: &str, out: &str, looks: &[&str]| {
+        let checkpoint = at(&format!("{run}/last.ckpt"));
+        let mut all = words(&["export", &checkpoint, "--shared", &shared, "--out", &at(out)]);
+        all.extend(looks.iter().flat_map(|look| words(&["--look", look])));
+        all
     };
     let [alone, plain] = SHARES.map(|share| (args.student_steps as f64 * share).round() as u64);
     let taught = args.student_steps.saturating_sub(alone + plain);
@@ -79,7 +84,10 @@ fn commands(args: &MakeArgs) -> Vec<Vec<String>> {
         words(&["--from", run, "--rate", rate, "--plain", plain, "--share", "fddb=0.55"])
     };
     let more = |all: Vec<String>, some: &[&str]| [all, words(some)].concat();
-    let grown = more(nearly(&second, "2e-3", "0.6"), &["--reshape", "--size", SIDE, "--small", "0.5"]);
+    let grown = more(
+        nearly(&second, "2e-3", "0.6"),
+        &["--reshape", "--size", SIDE, "--small", "0.5", "--norm-batch", "8"],
+    );
     let taught_by = more(nearly(&second, "1.6e-3", "0.8"), &["--teacher", &larger]);
     let mut judged =
         words(&["evaluate", "--shared", &shared, "--every", &args.every.to_string(), "--out", &at("judged")]);
@@ -92,9 +100,9 @@ fn commands(args: &MakeArgs) -> Vec<Vec<String>> {
         train("gate", "student/alone", alone, &words(&["--small", "0.4"])),
         train("gate", "student/plain", plain, &nearly(&first, "2e-3", "0.7")),
         train("gate-teacher", "teacher/grown", args.teacher_steps, &grown),
-        export("teacher/grown", "teacher/gate.fvnw"),
+        export("teacher/grown", "teacher/gate.fvnw", &LOOKS),
         train("gate", "student/taught", taught, &taught_by),
-        export("student/taught", "student/gate.fvnw"),
+        export("student/taught", "student/gate.fvnw", &[]),
         words(&[
             "quantize",
             &at("student/gate.fvnw"),
