@@ -36,14 +36,16 @@ impl<'v> Values<'v> {
 /// `graph` with `values`, weights and biases in the order of its nodes, batch norms folded.
 ///
 /// # Errors
-/// [`NetworkError`] if there are more or fewer values.
+/// [`NetworkError`] if there are more or fewer values, or the values of unshuffled squares are read by what would have to know
+/// their order.
 pub fn from_graph(graph: &Graph, values: &[f32]) -> Result<FromGraph, NetworkError> {
     let need = faceveil_net::plan(graph).parameters;
     let mut values = Values { rest: values, need, got: values.len() };
     let mut from = FromGraph { net: Network { nodes: Vec::new(), outputs: Vec::new() }, nodes: Vec::new() };
-    for node in graph.nodes() {
+    let orders = square_orders(graph)?;
+    for (id, node) in graph.nodes().iter().enumerate() {
         let inputs: Vec<usize> = node.inputs.iter().map(|&i| from.after(i)).collect();
-        let op = operation(graph, node, &mut values, &from.net, &inputs)?;
+        let op = operation(graph, id, &mut values, &orders)?;
         from.net.nodes.push(Node { op, inputs, shape: node.shape });
         from.nodes.push(from.net.nodes.len() - 1);
         if node.activation() == Activation::Sigmoid {
@@ -68,18 +70,72 @@ impl FromGraph {
     }
 }
 
+/// Channels and block of a square whose values are stored in the order row, column, channel, where a graph has them in the
+/// order channel, row, column.
+type SquareOrder = Option<(usize, usize)>;
+
+/// The order of each node's values: squares are what an unshuffle gives, what a shuffle reads, and what is added to those.
+fn square_orders(graph: &Graph) -> Result<Vec<SquareOrder>, NetworkError> {
+    let nodes = graph.nodes();
+    let mut orders: Vec<SquareOrder> = vec![None; nodes.len()];
+    // A sum ties three nodes together; a chain of sums is no longer than there are nodes.
+    for _ in 0..nodes.len() {
+        let before = orders.clone();
+        for (id, node) in nodes.iter().enumerate() {
+            match (node.op, node.inputs.as_slice()) {
+                (graph::Op::Unshuffle { block }, _) => {
+                    orders[id] = Some((node.shape.channels / (block * block), block));
+                }
+                (graph::Op::Shuffle { block }, &[input]) => {
+                    orders[input] = Some((node.shape.channels, block))
+                }
+                (graph::Op::Add, &[a, b]) => {
+                    let order = orders[id].or(orders[a]).or(orders[b]);
+                    [id, a, b].into_iter().for_each(|i| orders[i] = orders[i].or(order));
+                }
+                _ => {}
+            }
+        }
+        if orders == before {
+            break;
+        }
+    }
+    for (id, node) in nodes.iter().enumerate() {
+        let read: Vec<SquareOrder> = node.inputs.iter().map(|&i| orders[i]).collect();
+        let known = match node.op {
+            graph::Op::Unshuffle { block } => {
+                orders[id] == Some((node.shape.channels / (block * block), block)) && read == [None]
+            }
+            graph::Op::Shuffle { block } => {
+                orders[id].is_none() && read == [Some((node.shape.channels, block))]
+            }
+            graph::Op::Add => read == [orders[id]; 2],
+            graph::Op::Conv { kernel: 1, .. } => true,
+            _ => orders[id].is_none() && read.iter().all(Option::is_none),
+        };
+        if !known {
+            return Err(NetworkError::Unsupported {
+                node: id,
+                what: "an operation on unshuffled squares".to_owned(),
+            });
+        }
+    }
+    Ok(orders)
+}
+
 fn operation(
     graph: &Graph,
-    node: &graph::Node,
+    id: usize,
     values: &mut Values<'_>,
-    net: &FloatNet,
-    inputs: &[usize],
+    orders: &[SquareOrder],
 ) -> Result<Op<FloatWeights>, NetworkError> {
+    let node = &graph.nodes()[id];
     let input = graph.input_of(node);
     let mut constants = |to: &dyn Fn(&[f32]) -> Vec<f32>| {
         let len = node.weight_shape(input).map_or(0, |s| s.iter().product());
         let weights = to(values.take(len)?);
-        Ok::<_, NetworkError>(FloatWeights { weights, bias: values.take(node.shape.channels)?.to_vec() })
+        let bias = ordered(values.take(node.shape.channels)?, 1, orders[id]);
+        Ok::<_, NetworkError>(FloatWeights { weights, bias })
     };
     let activation = match node.activation() {
         Activation::Sigmoid => Activation::None,
@@ -92,9 +148,13 @@ fn operation(
         graph::Op::Conv { kernel, stride, .. } => {
             let pad = kernel / 2;
             let window = Window { kernel: [kernel; 2], stride, pad_top: pad, pad_left: pad };
-            let order = inputs.first().and_then(|&i| unshuffled(net, i));
+            let read = node.inputs.first().and_then(|&i| orders[i]);
             let to = |w: &[f32]| {
-                channels_last(&reordered(w, kernel * kernel, order), input.channels, kernel * kernel)
+                let last = channels_last(w, input.channels, kernel * kernel);
+                let each = input.channels * kernel * kernel;
+                // Only those of one place know squares, so that a row has a number a channel.
+                let rows = last.chunks_exact(each).flat_map(|row| ordered(row, 1, read)).collect::<Vec<_>>();
+                ordered(&rows, each, orders[id])
             };
             Op::Conv(window, constants(&to)?, activation)
         }
@@ -113,23 +173,12 @@ fn operation(
     })
 }
 
-/// Channels and block of an unshuffle, whose order of values is another one here.
-fn unshuffled(net: &FloatNet, id: usize) -> Option<(usize, usize)> {
-    match net.nodes[id].op {
-        Op::Unshuffle { block } => Some((net.nodes[id].shape.channels / (block * block), block)),
-        _ => None,
-    }
-}
-
-/// Weights `[out][c · block² + k]` as `[out][k · channels + c]`, of a 1 × 1 kernel.
-fn reordered(weights: &[f32], window: usize, order: Option<(usize, usize)>) -> Vec<f32> {
-    match order {
-        Some((channels, block)) if window == 1 => weights
-            .chunks_exact(channels * block * block)
-            .flat_map(|w| transposed(w, block * block))
-            .collect(),
-        _ => weights.to_vec(),
-    }
+/// Groups of `len` numbers, of which number `c · block² + k` comes to place `k · channels + c`.
+fn ordered(values: &[f32], len: usize, order: SquareOrder) -> Vec<f32> {
+    let Some((channels, block)) = order else { return values.to_vec() };
+    let places = block * block;
+    let group = |to: usize| to % channels * places + to / channels;
+    (0..channels * places).flat_map(|to| values.iter().skip(group(to) * len).take(len).copied()).collect()
 }
 
 /// `[out][in][window]` as `[out][window][in]`.

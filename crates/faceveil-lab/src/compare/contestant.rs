@@ -8,7 +8,7 @@ use faceveil::{Detection, DetectorName, EngineChoice, Level, RelativeSigma, Styl
 use faceveil_infer::weights::sha256_of;
 use serde::{Deserialize, Serialize};
 
-use super::cost::{Cost, of_file, of_gate, of_level, of_network, planned};
+use super::cost::{Cost, of_file, of_gate, of_level, of_network};
 use super::paint::PaintingNet;
 use crate::judge::direct::Direct;
 
@@ -252,7 +252,7 @@ impl Contestant {
             Spec::Direct(name, path) => {
                 let bytes = fs::read(path).with_context(|| path.display().to_string())?;
                 let models = vec![(name.clone(), sha256_of(&bytes))];
-                let cost = planned(Direct::load(path)?.graph());
+                let cost = Direct::load(path)?.cost()?;
                 ("a network that gives the picture itself, in floats".to_owned(), models, cost)
             }
             Spec::Tflite(name, path) => {

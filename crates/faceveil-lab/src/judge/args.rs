@@ -58,7 +58,7 @@ pub struct EvaluateArgs {
     /// A gate network to run: NAME=FILE
     #[arg(long, value_name = "NAME=FILE")]
     pub gate: Vec<String>,
-    /// A checkpoint of a network that gives pictures, to run in its own frame: NAME=FILE
+    /// A network that gives pictures, a checkpoint or in 8-bit integers (.fv8, .tflite), to run in its own frame: NAME=FILE
     #[arg(long, value_name = "NAME=FILE")]
     pub direct: Vec<String>,
     /// Outputs that another program wrote, a folder a set: NAME=FOLDER

@@ -9,35 +9,55 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use faceveil_data::dataset::Item;
 use faceveil_eval::Picture;
-use faceveil_net::Graph;
 
 use super::evaluate::output;
+use crate::compare::cost::{Cost, planned};
+use crate::compare::paint::PaintingNet;
 use crate::train::engine::{Runner, Way};
 use crate::train::photo::Level;
 use crate::train::trained::Trained;
 
 /// A network ready to paint.
 pub struct Direct {
-    trained: Trained,
-    runner: Runner,
+    network: Network,
     side: usize,
+}
+
+enum Network {
+    /// In floats.
+    Float(Box<(Trained, Runner)>),
+    /// In 8-bit integers.
+    Int8(PaintingNet),
 }
 
 impl fmt::Debug for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Direct")
-            .field("network", &self.trained.graph.name())
-            .field("side", &self.side)
-            .finish()
+        let name = match &self.network {
+            Network::Float(float) => float.0.graph.name(),
+            Network::Int8(_) => "in int8",
+        };
+        f.debug_struct("Direct").field("network", &name).field("side", &self.side).finish()
     }
 }
 
 impl Direct {
-    /// The averaged weights of a run's checkpoint.
+    /// The averaged weights of a run's checkpoint, or a file in 8-bit integers (`FVN8` or TFLite).
     ///
     /// # Errors
     /// If it is none, or its network gives no picture.
     pub fn load(path: &Path) -> Result<Self> {
+        let place = || path.display().to_string();
+        let bytes = fs::read(path).with_context(place)?;
+        let int8 = if bytes.starts_with(&faceveil_int8::format::MAGIC) {
+            Some(PaintingNet::from_file(&bytes).with_context(place)?)
+        } else if bytes.get(4..8) == Some(b"TFL3") {
+            Some(PaintingNet::from_tflite(&bytes).with_context(place)?)
+        } else {
+            None
+        };
+        if let Some(net) = int8 {
+            return Ok(Self { side: net.side(), network: Network::Int8(net) });
+        }
         let trained = Trained::load(path)?;
         let (input, out) = (trained.graph.input_shape(), trained.graph.output_shape());
         ensure!(input == out, "{} gives no picture", trained.graph.name());
@@ -47,12 +67,19 @@ impl Direct {
     /// Of a network that gives a picture.
     pub fn new(trained: Trained) -> Self {
         let runner = Runner::new(&trained.graph, 1, &Way::default());
-        Self { runner, side: trained.graph.input_shape().height, trained }
+        let side = trained.graph.input_shape().height;
+        Self { side, network: Network::Float(Box::new((trained, runner))) }
     }
 
-    /// The network.
-    pub fn graph(&self) -> &Graph {
-        &self.trained.graph
+    /// What the network costs.
+    ///
+    /// # Errors
+    /// As [`PaintingNet::cost`].
+    pub fn cost(&self) -> Result<Cost> {
+        match &self.network {
+            Network::Float(float) => Ok(planned(&float.0.graph)),
+            Network::Int8(net) => net.cost(),
+        }
     }
 
     /// What comes out for a picture, in the network's frame.
@@ -62,9 +89,13 @@ impl Direct {
     pub fn paint(&mut self, picture: &Picture) -> Result<Picture> {
         let boxed = Self::letterboxed(picture, self.side);
         let places = self.side * self.side;
+        let (trained, runner) = match &mut self.network {
+            Network::Float(float) => (&float.0, &mut float.1),
+            Network::Int8(net) => return Ok(Picture::new(self.side, self.side, net.paint_framed(&boxed)?)?),
+        };
         let planes: Vec<f32> =
             (0..3 * places).map(|i| f32::from(boxed[i % places * 3 + i / places]) / 255.0).collect();
-        let out = self.runner.run(&self.trained.values, &self.trained.running, &planes)?;
+        let out = runner.run(&trained.values, &trained.running, &planes)?;
         let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
         let pixels = (0..3 * places).map(|i| byte(out[i % 3 * places + i / 3])).collect();
         Ok(Picture::new(self.side, self.side, pixels)?)

@@ -98,6 +98,14 @@ pub fn import(args: &ImportArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The ranges that a training with rounding left in a file.
+fn trained_ranges(path: &Path, graph: &Graph, from: &FromGraph) -> Result<Vec<(f32, f32)>> {
+    let place = || path.display().to_string();
+    let text = fs::read_to_string(path).with_context(place)?;
+    let ranges: Ranges = serde_json::from_str(&text).with_context(place)?;
+    ranges.of_nodes(graph, from).with_context(place)
+}
+
 /// A gate network and its form for quantising.
 struct Network {
     graph: Graph,
@@ -118,9 +126,7 @@ impl Network {
         let point = Some(faceveil_int8::Point { threshold, certain, growth });
         let net = &self.from.net;
         if let Some(path) = &args.ranges {
-            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let ranges: Ranges = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-            let ranges = ranges.of_nodes(&self.graph, &self.from)?;
+            let ranges = trained_ranges(path, &self.graph, &self.from)?;
             return Ok(vec![("trained".to_owned(), quantize(net, &ranges, None, point)?)]);
         }
         let all = match args.calibration {

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use faceveil_data::split::Set;
 use faceveil_eval::Picture;
-use faceveil_quant::float::from_graph;
+use faceveil_net::Graph;
+use faceveil_quant::float::{FromGraph, from_graph};
 use faceveil_quant::network::IntNet;
 use faceveil_quant::{Calibration, Observed, file, quantize};
 
 use super::args::QuantizeArgs;
-use super::{calibration_pictures, write_forms};
+use super::{calibration_pictures, trained_ranges, write_forms};
 use crate::compare::paint::PaintingNet;
 use crate::judge::direct::Direct;
 use crate::train::sources;
@@ -31,7 +32,6 @@ pub fn run(args: &QuantizeArgs, trained: &Trained) -> Result<ExitCode> {
         trained.graph.input_shape() == trained.graph.output_shape(),
         "{name} gives no picture; `export` a gate network first"
     );
-    ensure!(args.ranges.is_none(), "--ranges are of gate networks only");
     let graph = trained.graph.without_norms();
     let from = from_graph(&graph, &trained.folded())?;
     let inputs = calibration_pictures(&args.shared, graph.input_shape(), args.pictures)?;
@@ -39,16 +39,11 @@ pub fn run(args: &QuantizeArgs, trained: &Trained) -> Result<ExitCode> {
     let kept = kept(args)?;
     let mut float = Direct::new(trained.clone());
     let wanted = kept.iter().map(|p| float.paint(p)).collect::<Result<Vec<_>>>()?;
-    let observed = Observed::of(&from.net, &inputs)?;
-    let all = args.calibration.map_or_else(|| Calibration::ALL.to_vec(), |how| vec![how]);
     say!("calibration           | mean difference of the pictures, grey levels, {} pictures", kept.len());
     let mut best: Option<(f64, String, IntNet)> = None;
-    for (how, biases) in all.into_iter().flat_map(|how| [(how, false), (how, true)]) {
-        let ranges = observed.ranges(&from.net, how);
-        let net = quantize(&from.net, &ranges, biases.then_some(&observed), None)?;
+    for (called, net) in candidates(args, &graph, &from, &inputs)? {
         let painter = PaintingNet::from_file(&file::write(&net)?)?;
         let far = far(&painter, &kept, &wanted)?;
-        let called = if biases { format!("{how}, biases") } else { how.to_string() };
         say!("{called:<21} | {far:.3}");
         if best.as_ref().is_none_or(|(least, ..)| far < *least) {
             best = Some((far, called, net));
@@ -56,6 +51,28 @@ pub fn run(args: &QuantizeArgs, trained: &Trained) -> Result<ExitCode> {
     }
     let Some((_, called, net)) = best else { bail!("no calibration was tried") };
     write_forms(args, &called, &net, name)
+}
+
+/// The networks in integers that are compared, with their names.
+fn candidates(
+    args: &QuantizeArgs,
+    graph: &Graph,
+    from: &FromGraph,
+    inputs: &[Vec<f32>],
+) -> Result<Vec<(String, IntNet)>> {
+    if let Some(path) = &args.ranges {
+        let ranges = trained_ranges(path, graph, from)?;
+        return Ok(vec![("trained".to_owned(), quantize(&from.net, &ranges, None, None)?)]);
+    }
+    let observed = Observed::of(&from.net, inputs)?;
+    let all = args.calibration.map_or_else(|| Calibration::ALL.to_vec(), |how| vec![how]);
+    let both = all.into_iter().flat_map(|how| [(how, false), (how, true)]);
+    both.map(|(how, biases)| {
+        let ranges = observed.ranges(&from.net, how);
+        let called = if biases { format!("{how}, biases") } else { how.to_string() };
+        Ok((called, quantize(&from.net, &ranges, biases.then_some(&observed), None)?))
+    })
+    .collect()
 }
 
 fn kept(args: &QuantizeArgs) -> Result<Vec<Picture>> {

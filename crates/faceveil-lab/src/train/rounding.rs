@@ -56,6 +56,7 @@ pub fn save(path: &Path, graph: &Graph, ranges: &[(f32, f32)]) -> Result<()> {
     let rounded = ranges.iter().enumerate().filter(|(node, _)| rounds(graph, *node));
     let ranges = rounded.map(|(node, &(low, high))| NodeRange { node, low, high }).collect();
     // A gate network's file does not hold its name; read again, each is called so.
-    let file = Ranges { version: 1, net: "gate".to_owned(), ranges };
+    let net = if graph.input_shape() == graph.output_shape() { graph.name() } else { "gate" };
+    let file = Ranges { version: 1, net: net.to_owned(), ranges };
     fs::write(path, serde_json::to_vec_pretty(&file)?).with_context(|| path.display().to_string())
 }
