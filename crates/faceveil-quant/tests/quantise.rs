@@ -174,3 +174,32 @@ fn nobody_overwrites_what_is_still_read() {
         arena[range(step.node)].fill(step.node);
     }
 }
+
+/// Where the pixels of a square lie is not known to all: a network in which it would have to be is refused, never mixed up.
+#[test]
+fn squares_are_read_by_what_knows_their_order() {
+    use faceveil_net::graph::Op as Of;
+    use faceveil_net::{Activation, Shape};
+
+    let squares = |then: &[Of]| {
+        let mut graph = Graph::new("squares", Shape::new(8, 8, 3)).unwrap();
+        let mut at = graph.push(Of::Unshuffle { block: 2 }, &[0]).unwrap();
+        for op in then {
+            at = graph.push(*op, &[at]).unwrap();
+        }
+        let count = plan(&graph).parameters;
+        from_graph(&graph, &vec![0.5; count])
+    };
+    let (norm, activation) = (false, Activation::None);
+    let conv = |kernel| Of::Conv { channels: 12, kernel, stride: 1, norm, activation };
+    let depthwise = Of::Depthwise { stride: 1, norm, activation };
+    assert!(squares(&[conv(1), Of::Shuffle { block: 2 }]).is_ok());
+    assert!(squares(&[Of::Shuffle { block: 2 }]).is_ok());
+    for refused in [vec![conv(3)], vec![depthwise], vec![conv(1), depthwise, Of::Shuffle { block: 2 }]] {
+        let refusal = squares(&refused).unwrap_err().to_string();
+        assert!(
+            refusal.contains("an operation on unshuffled squares is not supported"),
+            "{refused:?}: {refusal}"
+        );
+    }
+}
