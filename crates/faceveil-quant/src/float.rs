@@ -102,25 +102,26 @@ fn square_orders(graph: &Graph) -> Result<Vec<SquareOrder>, NetworkError> {
     }
     for (id, node) in nodes.iter().enumerate() {
         let read: Vec<SquareOrder> = node.inputs.iter().map(|&i| orders[i]).collect();
-        let known = match node.op {
-            graph::Op::Unshuffle { block } => {
-                orders[id] == Some((node.shape.channels / (block * block), block)) && read == [None]
-            }
-            graph::Op::Shuffle { block } => {
-                orders[id].is_none() && read == [Some((node.shape.channels, block))]
-            }
-            graph::Op::Add => read == [orders[id]; 2],
-            graph::Op::Conv { kernel: 1, .. } => true,
-            _ => orders[id].is_none() && read.iter().all(Option::is_none),
-        };
-        if !known {
-            return Err(NetworkError::Unsupported {
-                node: id,
-                what: "an operation on unshuffled squares".to_owned(),
-            });
+        if !knows(node, &read, orders[id]) {
+            let what = "an operation on unshuffled squares".to_owned();
+            return Err(NetworkError::Unsupported { node: id, what });
         }
     }
     Ok(orders)
+}
+
+/// Whether a node can read values in the orders `read` and give its own in the order `given`.
+fn knows(node: &graph::Node, read: &[SquareOrder], given: SquareOrder) -> bool {
+    let channels = node.shape.channels;
+    match node.op {
+        graph::Op::Unshuffle { block } => {
+            read == [None] && given == Some((channels / (block * block), block))
+        }
+        graph::Op::Shuffle { block } => read == [Some((channels, block))] && given.is_none(),
+        graph::Op::Add => read == [given; 2],
+        graph::Op::Conv { kernel: 1, .. } => true,
+        _ => given.is_none() && read.iter().all(Option::is_none),
+    }
 }
 
 fn operation(

@@ -14,7 +14,9 @@ pub(super) fn values(
     wanted: (usize, usize),
 ) -> Vec<f32> {
     let shapes = (graph.input_shape(), graph.output_shape());
-    let squares = run(graph, weights, planes(view, shapes.0, mirrored));
+    let mut squares = run(graph, weights, planes(view, shapes.0, mirrored));
+    // Weights can be so large that they overflow. What is not known to be no face is hidden.
+    squares.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 1.0);
     spread(&squares, shapes, (view.width() as usize, view.height() as usize), mirrored, wanted)
 }
 

@@ -150,3 +150,16 @@ fn two_looks_see_a_picture_and_its_mirror_image_alike() {
         assert!((v - w).abs() < 1e-4, "the same look twice: {v} {w}");
     }
 }
+
+#[test]
+fn what_overflows_is_hidden() {
+    let mut huge = weights(&[]);
+    huge.values.iter_mut().for_each(|v| *v = v.signum() * f32::MAX);
+    let grey = Raster::new(24, 17, Color::Rgb, Samples::U8(vec![127; 24 * 17 * 3])).unwrap();
+    for further in [vec![], vec![Look { side: 32, mirrored: true }]] {
+        let gate = Gate::from_weights(GateWeights { further, ..huge.clone() }).unwrap();
+        let mask = gate.mask(&grey).unwrap();
+        assert!(mask.values.iter().all(|v| !v.is_nan()));
+        assert!(mask.hidden(&gate.point()).iter().any(|h| *h), "{:?}", &mask.values[..8]);
+    }
+}

@@ -84,7 +84,7 @@ pub enum GateError {
         got: f64,
     },
     /// The architecture cannot be built.
-    #[error("the architecture cannot be built: {0}")]
+    #[error("the architecture cannot be built")]
     Graph(#[from] GraphError),
     /// A file in 8-bit integers is damaged.
     #[error(transparent)]

@@ -252,8 +252,12 @@ impl Contestant {
             Spec::Direct(name, path) => {
                 let bytes = fs::read(path).with_context(|| path.display().to_string())?;
                 let models = vec![(name.clone(), sha256_of(&bytes))];
-                let cost = Direct::load(path)?.cost()?;
-                ("a network that gives the picture itself, in floats".to_owned(), models, cost)
+                let net = Direct::load(path)?;
+                (
+                    format!("a network that gives the picture itself, in {}", net.numbers()),
+                    models,
+                    net.cost()?,
+                )
             }
             Spec::Tflite(name, path) => {
                 let bytes = fs::read(path).with_context(|| path.display().to_string())?;

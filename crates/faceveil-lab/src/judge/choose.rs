@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use faceveil_infer::gate::{Gate, GateWeights, Point};
 
@@ -49,6 +49,7 @@ const GROWTHS: [f32; 3] = [0.0, 1.0, 2.0];
 /// What stopped it.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     if let Some(bytes) = export::picture(&args.checkpoint)? {
+        ensure!(args.looks.is_empty() && args.size.is_none(), "--look and --size are of gate networks only");
         fs::write(&args.out, bytes).with_context(|| args.out.display().to_string())?;
         say!("{}: gives pictures, no point to choose", args.out.display());
         return Ok(ExitCode::SUCCESS);

@@ -32,11 +32,7 @@ enum Network {
 
 impl fmt::Debug for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match &self.network {
-            Network::Float(float) => float.0.graph.name(),
-            Network::Int8(_) => "in int8",
-        };
-        f.debug_struct("Direct").field("network", &name).field("side", &self.side).finish()
+        f.debug_struct("Direct").field("side", &self.side).field("in", &self.numbers()).finish()
     }
 }
 
@@ -58,7 +54,7 @@ impl Direct {
         if let Some(net) = int8 {
             return Ok(Self { side: net.side(), network: Network::Int8(net) });
         }
-        let trained = Trained::load(path)?;
+        let trained = Trained::parse(&bytes).with_context(place)?;
         let (input, out) = (trained.graph.input_shape(), trained.graph.output_shape());
         ensure!(input == out, "{} gives no picture", trained.graph.name());
         Ok(Self::new(trained))
@@ -69,6 +65,14 @@ impl Direct {
         let runner = Runner::new(&trained.graph, 1, &Way::default());
         let side = trained.graph.input_shape().height;
         Self { side, network: Network::Float(Box::new((trained, runner))) }
+    }
+
+    /// What it computes in, in words.
+    pub fn numbers(&self) -> &'static str {
+        match self.network {
+            Network::Float(_) => "floats",
+            Network::Int8(_) => "8-bit integers",
+        }
     }
 
     /// What the network costs.

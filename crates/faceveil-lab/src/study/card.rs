@@ -158,6 +158,7 @@ impl Card<'_> {
 fn plain(value: &Value) -> String {
     value.as_str().unwrap_or("unknown").to_owned()
 }
+
 /// The frames that a network looks at, in words.
 fn looks(weights: &GateWeights) -> String {
     let further = weights.further.iter().map(|look| {

@@ -60,3 +60,24 @@ pub fn save(path: &Path, graph: &Graph, ranges: &[(f32, f32)]) -> Result<()> {
     let file = Ranges { version: 1, net: net.to_owned(), ranges };
     fs::write(path, serde_json::to_vec_pretty(&file)?).with_context(|| path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ranges_of_a_network_are_those_that_it_is_quantised_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ranges.json");
+        // As the quantiser has them: a gate network of a file, a network that gives pictures of a checkpoint.
+        for (name, read_as) in [("gate-96", "gate"), ("direct", "direct")] {
+            let trained = faceveil_net::by_name(name).expect("it is listed").without_norms();
+            let ranges: Vec<_> = (0..trained.nodes().len()).map(|i| (-1.0, i as f32)).collect();
+            save(&path, &trained, &ranges).expect("written");
+            let file: Ranges = serde_json::from_slice(&fs::read(&path).expect("read")).expect("it is whole");
+            assert_eq!(file.net, read_as);
+            let kept = trained.nodes().iter().enumerate().filter(|(node, _)| rounds(&trained, *node)).count();
+            assert_eq!(file.ranges.len(), kept, "{name}");
+        }
+    }
+}

@@ -31,11 +31,19 @@ impl Trained {
     /// If it is neither, or of a network that is not listed.
     pub fn load(path: &Path) -> Result<Self> {
         let place = || path.display().to_string();
-        let bytes = fs::read(path).with_context(place)?;
+        Self::parse(&fs::read(path).with_context(place)?).with_context(place)
+    }
+
+    /// As [`Self::load`], of a file's bytes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.starts_with(b"FVNW") {
-            return Self::of_file(&bytes).with_context(place);
+            Self::of_file(bytes)
+        } else {
+            Self::of_checkpoint(&Checkpoint::parse(bytes)?)
         }
-        Self::of_checkpoint(&Checkpoint::parse(&bytes).with_context(place)?).with_context(place)
     }
 
     fn of_file(bytes: &[u8]) -> Result<Self> {
