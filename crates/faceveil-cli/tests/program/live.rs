@@ -167,15 +167,24 @@ fn a_face_that_was_there_when_the_source_went_away_is_hidden_when_it_comes_back(
         &b,
         "-f lavfi -i color=0x808080:s=320x240:r=25:d=4 -c:v libx264 -bf 0 -pix_fmt yuv420p -f mpegts in/grey.ts",
     );
-    let (_, words, out) = served(&b, vec![b.read("in/face.ts"), b.read("in/grey.ts")]);
-    let start = out.iter().position(|&c| c == b'\n').unwrap() + 1;
-    let frames: Vec<&[u8]> = out[start..].chunks_exact(FRAME).map(|frame| &frame[6..]).collect();
     // The lowest row, which no face is near.
     let row = |frame: &[u8]| frame[239 * 320..240 * 320].to_vec();
     let odd =
         |frame: &[u8]| frame[..320 * 240].iter().filter(|luma| luma.abs_diff(row(frame)[0]) > 4).count();
-    let grey = frames.iter().find(|frame| row(frame).iter().all(|luma| luma.abs_diff(row(frame)[0]) <= 4));
-    let grey = grey.unwrap_or_else(|| panic!("no frame of the second stream came: {words}"));
-    assert!(odd(grey) > 1000, "{} pixels are hidden: {words}", odd(grey));
-    assert!(words.contains("source opened 2 times"), "{words}");
+    let is_grey = |frame: &[u8]| row(frame).iter().all(|luma| luma.abs_diff(row(frame)[0]) <= 4);
+    // On a machine that stands still for seconds all frames with the face are dropped: then nothing has to be held.
+    for _ in 0..3 {
+        let (_, words, out) = served(&b, vec![b.read("in/face.ts"), b.read("in/grey.ts")]);
+        let start = out.iter().position(|&c| c == b'\n').unwrap() + 1;
+        let frames: Vec<&[u8]> = out[start..].chunks_exact(FRAME).map(|frame| &frame[6..]).collect();
+        let grey = frames.iter().position(|frame| is_grey(frame));
+        let grey = grey.unwrap_or_else(|| panic!("no frame of the second stream came: {words}"));
+        assert!(words.contains("source opened 2 times"), "{words}");
+        if grey > 0 {
+            let hidden = odd(frames[grey]);
+            assert!(hidden > 1000, "{hidden} pixels are hidden: {words}");
+            return;
+        }
+    }
+    panic!("no frame of the first stream came in three tries");
 }
